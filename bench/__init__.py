@@ -1,0 +1,1 @@
+"""Benchmarks, one for each stage: `python -m bench.NAME [--quick]`."""

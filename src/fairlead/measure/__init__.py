@@ -1,0 +1,1 @@
+"""Reading what people bring, and measuring what we made."""

@@ -1,0 +1,1 @@
+"""What should be: the policy file, its schema, its small language, its renderings. Pure but for reading the file."""

@@ -1,0 +1,203 @@
+"""The schema of the policy file. An unknown key is an error, so a typo can never become a default."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Literal
+
+from msgspec import Struct
+
+from fairlead.policy.act import Act
+from fairlead.records.canonical import digest
+from fairlead.records.example import Split
+
+Surface = Literal["prompt", "response", "tool_call", "account"]
+Authority = Literal["root", "developer", "user", "guideline"]
+Severity = Literal["low", "medium", "high", "critical"]
+Mode = Literal["refuse", "safe_complete", "comply_with_care"]
+State = Literal["draft", "shadow", "canary", "enforce", "retired"]
+ToolAction = Literal["allow", "confirm", "deny"]
+LadderStep = Literal["warn", "throttle", "tier_down", "suspend", "ban"]
+
+
+class _Strict(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """A part of a file that a person writes."""
+
+
+class Objective(_Strict, frozen=True):
+    """What the deployment is for: requests that must be served."""
+
+    id: str
+    text: str
+    examples: tuple[str, ...] = ()
+
+
+class RuleExample(_Strict, frozen=True):
+    """One text with its verdict and the reason for it."""
+
+    id: str
+    text: str
+    verdict: Literal["violates", "allowed"]
+    why: str
+    split: Split
+
+
+class Comparison(_Strict, frozen=True):
+    """A good and a bad answer to one prompt; becomes a preference pair."""
+
+    prompt: str
+    good: str
+    bad: str
+    why: str
+
+
+class Pattern(_Strict, frozen=True):
+    """A signature: an RE2 expression, matched without regard to case, that by itself shows a violation."""
+
+    id: str
+    match: str
+
+
+class Detect(_Strict, frozen=True):
+    """Thresholds over one signal in [0, 1]: at `block` it violates, at `review` it is undetermined."""
+
+    signal: str
+    review: float
+    block: float
+    missing: Literal["review", "block"] = "review"
+    patterns: tuple[Pattern, ...] = ()
+
+
+class Review(_Strict, frozen=True):
+    """How people review what this rule hits."""
+
+    reviewers: int = 1
+    blind: bool = True
+    min_alpha: float = 0.67
+    golden_rate: float = 0.05
+
+
+class Gates(_Strict, frozen=True):
+    """What the judge must reach on held-out examples before the rule may be released."""
+
+    recall: float
+    false_positive: float
+
+
+class Privacy(_Strict, frozen=True):
+    """Retention of what this rule touches, and the smallest group an analyst may see."""
+
+    retain_days: int = 30
+    k: int = 25
+
+
+class Maps(_Strict, frozen=True):
+    """The rule's names in other people's taxonomies."""
+
+    mlcommons: tuple[str, ...] = ()
+    owasp_llm: tuple[str, ...] = ()
+    llama_guard: tuple[str, ...] = ()
+    nist: tuple[str, ...] = ()
+    atlas: tuple[str, ...] = ()
+
+
+class Rule(_Strict, frozen=True):
+    """One rule. It is over texts (`detect`) or over an account's history (`when`), never both."""
+
+    id: str
+    act: dict[str, tuple[Act, ...]]
+    title: str = ""
+    authority: Authority = "developer"
+    applies_to: tuple[Surface, ...] = ("prompt", "response")
+    definition: str = ""
+    terms: dict[str, str] = {}
+    exceptions: tuple[str, ...] = ()
+    severity: Severity = "medium"
+    mode: Mode = "refuse"
+    examples: tuple[RuleExample, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    detect: Detect | None = None
+    when: str | None = None
+    missing: Literal["review", "block"] = "review"
+    cap_per_day: int | None = None
+    on_review: dict[str, Literal["deliver", "withhold"]] = {}
+    review: Review = Review()
+    reason: str = ""
+    safe_completion: str = ""
+    gates: Gates | None = None
+    privacy: Privacy = Privacy()
+    maps: Maps = Maps()
+    state: State = "draft"
+
+    @cached_property
+    def digest(self) -> str:
+        """The rule's identity. The state is left out, so that a change of state orphans no verdict, label or cache."""
+        return digest({k: getattr(self, k) for k in self.__struct_fields__ if k != "state"})
+
+    def actions(self, tier: str) -> tuple[Act, ...]:
+        """What happens to a request of `tier` that violates; a tier that is not named takes the strictest list."""
+        if tier in self.act:
+            return self.act[tier]
+        return max(self.act.values(), key=lambda acts: max(a.strictness for a in acts))
+
+
+class Tool(_Strict, frozen=True):
+    """What a model may do on somebody's behalf with one tool. A tool or tier that is not named is denied."""
+
+    name: str
+    act: dict[str, ToolAction]
+    untrusted_input: ToolAction = "confirm"
+
+
+class Rung(_Strict, frozen=True):
+    """One step of the ladder: what happens to an account that holds `at` points."""
+
+    at: int
+    do: LadderStep
+    days: int | None = None
+    approve: Literal["nobody", "human", "two_humans"] = "nobody"
+
+
+class Quota(_Strict, frozen=True):
+    """What a tier may use."""
+
+    requests_per_minute: int
+    requests_per_day: int
+
+
+class Policy(_Strict, frozen=True):
+    """The whole file."""
+
+    schema: Literal[1]
+    id: str
+    version: str
+    tiers: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    objectives: tuple[Objective, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    ladder: tuple[Rung, ...] = ()
+    quotas: dict[str, Quota] = {}
+    strikes_expire_days: int = 90
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the resolved policy in canonical JSON: its identity."""
+        return digest(self)
+
+    def rule(self, id: str) -> Rule:
+        """The rule with this id. Raises KeyError when there is none."""
+        return self._by_id[id]
+
+    @cached_property
+    def _by_id(self) -> dict[str, Rule]:
+        return {rule.id: rule for rule in self.rules}
+
+    @cached_property
+    def text_rules(self) -> tuple[Rule, ...]:
+        """The rules that look at texts and are alive (neither draft nor retired)."""
+        return tuple(r for r in self.rules if r.detect is not None and r.state not in ("draft", "retired"))
+
+    @cached_property
+    def account_rules(self) -> tuple[Rule, ...]:
+        """The rules over an account's history that are alive."""
+        return tuple(r for r in self.rules if r.when is not None and r.state not in ("draft", "retired"))

@@ -1,0 +1,214 @@
+"""The language of `when:`: a few forms of Python's expressions, parsed once, typed at load, compiled to a closure.
+
+    or_test   := comparisons joined by `and`, `or`, `not`, brackets
+    compare   := value (< <= > >= == != | in) value
+    value     := number | "text" | signal.harm["NAME"] | tier | surface | count("ACTION", rule="GLOB", window="24h")
+
+Nothing else can be written, so nothing else can be reached: the text never meets `eval`. A signal that is missing makes the
+whole expression None (unknown), unless the known part decides it, as in Kleene's three-valued logic.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from fairlead.policy.act import STRICTNESS
+
+
+class Facts(Protocol):
+    """What an expression may ask about one event."""
+
+    @property
+    def harm(self) -> Mapping[str, float]:
+        """Scores by signal name."""
+        ...
+
+    @property
+    def tier(self) -> str:
+        """Tier of the account."""
+        ...
+
+    @property
+    def surface(self) -> str:
+        """What was judged: prompt, response, tool_call or account."""
+        ...
+
+    def count(self, action: str, rule: str, seconds: float) -> int:
+        """How often `action` was taken on this account under a rule matching the glob, in the last `seconds`."""
+        ...
+
+
+Value = float | str | bool | None
+Expression = Callable[[Facts], bool | None]
+_Term = Callable[[Facts], Value]
+_Typed = tuple[str, _Term]
+
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_WINDOW = re.compile(r"([1-9]\d{0,3})([mhd])")
+_SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = 2000
+_DEEPEST = 30
+_LARGEST = 1e12
+
+
+class ExpressionError(ValueError):
+    """The text is not in the language. `column` (0-based) says where."""
+
+    def __init__(self, message: str, column: int = 0) -> None:
+        self.column = column
+        super().__init__(message)
+
+
+def compile_when(text: str, signals: frozenset[str] | None = None) -> Expression:
+    """Parse, type and compile. `signals` are the names that `signal.harm[…]` may use; None leaves them unchecked.
+
+    Raises ExpressionError with what was found, what would be right, and the nearest right name.
+    """
+    if len(text) > _LONGEST:
+        raise ExpressionError(f"the expression has {len(text)} characters; at most {_LONGEST} are read")
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        column = getattr(error, "offset", None) or 1
+        raise ExpressionError(f"cannot be read as an expression: {getattr(error, 'msg', error)}", column - 1) from error
+    kind, term = _Compiler(signals).visit(tree.body, 0)
+    if kind != "bool":
+        raise ExpressionError(f"gives a {kind}; a condition must be true or false, as in `{text.strip()} >= 0.8`")
+    return term  # type: ignore[return-value]  # `kind` says so
+
+
+class _Compiler:
+    def __init__(self, signals: frozenset[str] | None) -> None:
+        self._signals = signals
+
+    def visit(self, node: ast.expr, depth: int) -> _Typed:
+        if depth > _DEEPEST:
+            raise ExpressionError(f"is nested more than {_DEEPEST} deep", node.col_offset)
+        match node:
+            case ast.BoolOp():
+                return self._bool_op(node, depth)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                inner = self._condition(operand, depth)
+                return "bool", lambda facts: None if (value := inner(facts)) is None else not value
+            case ast.Compare():
+                return self._compare(node, depth)
+            case ast.Constant():
+                return _constant(node)
+            case ast.Name(id="tier"):
+                return "text", lambda facts: facts.tier
+            case ast.Name(id="surface"):
+                return "text", lambda facts: facts.surface
+            case ast.Subscript():
+                return self._signal(node)
+            case ast.Call():
+                return self._count(node)
+        raise _unknown(node)
+
+    def _condition(self, node: ast.expr, depth: int) -> _Term:
+        kind, term = self.visit(node, depth + 1)
+        if kind != "bool":
+            raise ExpressionError(f"a {kind} stands where a condition is needed; compare it with something", node.col_offset)
+        return term
+
+    def _bool_op(self, node: ast.BoolOp, depth: int) -> _Typed:
+        parts = [self._condition(value, depth) for value in node.values]
+        decisive = isinstance(node.op, ast.Or)  # one True decides an `or`, one False an `and`
+
+        def evaluate(facts: Facts) -> bool | None:
+            unknown = False
+            for part in parts:
+                value = part(facts)
+                if value is None:
+                    unknown = True
+                elif value is decisive:
+                    return decisive
+            return None if unknown else not decisive
+
+        return "bool", evaluate
+
+    def _compare(self, node: ast.Compare, depth: int) -> _Typed:
+        if len(node.ops) != 1:
+            raise ExpressionError("chains of comparisons are not in the language; join two with `and`", node.col_offset)
+        op, right_node = node.ops[0], node.comparators[0]
+        if type(op) not in _COMPARE:
+            raise ExpressionError("this comparison is not in the language; use < <= > >= == !=", node.col_offset)
+        test = _COMPARE[type(op)]
+        left_kind, left = self.visit(node.left, depth + 1)
+        right_kind, right = self.visit(right_node, depth + 1)
+        if left_kind != right_kind or left_kind == "bool":
+            raise ExpressionError(f"compares a {left_kind} with a {right_kind}", node.col_offset)
+        if left_kind == "text" and not isinstance(op, ast.Eq | ast.NotEq):
+            raise ExpressionError("texts compare by == and != only", node.col_offset)
+
+        def evaluate(facts: Facts) -> bool | None:
+            a, b = left(facts), right(facts)
+            return None if a is None or b is None else test(a, b)
+
+        return "bool", evaluate
+
+    def _signal(self, node: ast.Subscript) -> _Typed:
+        match node:
+            case ast.Subscript(
+                value=ast.Attribute(value=ast.Name(id="signal"), attr="harm"), slice=ast.Constant(value=str() as name)
+            ):
+                if self._signals is not None and name not in self._signals:
+                    raise ExpressionError(f"unknown signal {name!r}{_nearest(name, self._signals)}", node.col_offset)
+                return "number", lambda facts: facts.harm.get(name)
+        raise ExpressionError('a signal is written signal.harm["NAME"]', node.col_offset)
+
+    def _count(self, node: ast.Call) -> _Typed:
+        match node:
+            case ast.Call(func=ast.Name(id="count"), args=[ast.Constant(value=str() as action)], keywords=keywords):
+                given = {k.arg: k.value.value for k in keywords if isinstance(k.value, ast.Constant) and k.arg}
+            case ast.Call(func=ast.Name(id=name)) if name != "count":
+                raise ExpressionError(f"unknown function {name!r}{_nearest(name, {'count'})}", node.col_offset)
+            case _:
+                raise ExpressionError('count is written count("block", rule="weapons.*", window="24h")', node.col_offset)
+        if action not in STRICTNESS:
+            raise ExpressionError(f"unknown action {action!r}{_nearest(action, STRICTNESS)}", node.col_offset)
+        if len(given) != len(keywords) or set(given) != {"rule", "window"}:
+            raise ExpressionError('count needs exactly rule="GLOB" and window="24h", both plain texts', node.col_offset)
+        rule, window = given["rule"], given["window"]
+        span = _WINDOW.fullmatch(window) if isinstance(window, str) else None
+        if span is None or not isinstance(rule, str):
+            raise ExpressionError(
+                f'window {window!r} is not bounded; write a number and m, h or d, as in "24h"', node.col_offset
+            )
+        seconds = int(span[1]) * _SECONDS[span[2]]
+        return "number", lambda facts: facts.count(action, rule, seconds)
+
+
+def _constant(node: ast.Constant) -> _Typed:
+    match node.value:
+        case bool() | None:
+            raise ExpressionError(f"{node.value} is not in the language; write the condition", node.col_offset)
+        case int() | float() as written if abs(written) <= _LARGEST:
+            number = float(written)
+            return "number", lambda _: number
+        case str() as word:
+            return "text", lambda _: word
+    raise ExpressionError(f"the value {str(node.value)[:40]} is not in the language", node.col_offset)
+
+
+def _unknown(node: ast.expr) -> ExpressionError:
+    if isinstance(node, ast.Name):
+        near = _nearest(node.id, {"tier", "surface", "signal", "count"})
+        return ExpressionError(f"unknown name {node.id!r}{near}", node.col_offset)
+    return ExpressionError(f"`{ast.unparse(node)[:60]}` is not in the language", node.col_offset)
+
+
+def _nearest(name: str, known: Mapping[str, object] | set[str] | frozenset[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known)[:20]) or 'none'}"

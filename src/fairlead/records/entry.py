@@ -1,0 +1,232 @@
+"""What the ledger holds: one record type for each thing that can happen. Entries carry no text that a user wrote.
+
+Stored entries grow by new fields with defaults; a field is never removed or given another meaning.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from fairlead.records.figure import Figure
+from fairlead.records.verdict import RuleVerdict
+
+
+class Payload(Struct, frozen=True, tag_field="kind"):
+    """Base of all that can be appended."""
+
+
+class TurnStarted(Payload, frozen=True, tag="turn.started"):
+    """A turn of the wheel began."""
+
+    seed: int
+    size: str
+    settings: dict[str, str] = {}
+
+
+class StageEnded(Payload, frozen=True, tag="stage.ended"):
+    """One stage of the turn came to its end; `error` says why when it could not do its work."""
+
+    stage: str
+    seconds: float
+    error: str | None = None
+
+
+class PolicyLoaded(Payload, frozen=True, tag="policy.loaded"):
+    """From here on this policy is in force. `rules` maps each rule id to its digest."""
+
+    policy: str
+    id: str
+    version: str
+    rules: dict[str, str]
+
+
+class KeyIssued(Payload, frozen=True, tag="key.issued"):
+    """An API key, known only by its SHA-256. `prefix` is what a person sees of it. Times are seconds since the epoch."""
+
+    key: str
+    prefix: str
+    account: str
+    tier: str
+    expires: float | None = None
+
+
+class KeyRevoked(Payload, frozen=True, tag="key.revoked"):
+    """The key with this SHA-256 opens nothing any more."""
+
+    key: str
+    reason: str
+
+
+class Decided(Payload, frozen=True, tag="request.decided"):
+    """What the gateway did with one request, and why.
+
+    `action` is what the caller got (`allow`, `block`, `safe_complete`, `review`, `refuse`); `cause` says what decided: `rule`,
+    `quota`, `key`, `tier`, `input`, `judge_error`, `upstream_error`. `verdicts` keeps those that are not plainly allowed.
+    The effects are in the entry, so that no fold reads a policy or a clock: `points` count until `points_expire`.
+    """
+
+    request: str
+    action: str
+    cause: str
+    status: int
+    account: str | None = None
+    tier: str | None = None
+    surface: str = "prompt"
+    model: str = ""
+    policy: str = ""
+    judge: str = ""
+    rule: str | None = None
+    verdicts: tuple[RuleVerdict, ...] = ()
+    points: int = 0
+    points_expire: float | None = None
+    flags: tuple[str, ...] = ()
+    error: str | None = None
+    streamed: bool = False
+    milliseconds: float | None = None
+
+
+class CaseOpened(Payload, frozen=True, tag="case.opened"):
+    """Something for people to look at: an account, for a rule, because of the entries named."""
+
+    case: str
+    account: str | None
+    rule: str
+    because: tuple[int, ...] = ()
+    summary: str = ""
+
+
+class ReviewQueued(Payload, frozen=True, tag="review.queued"):
+    """A verdict was undetermined; what was withheld waits for people."""
+
+    item: str
+    rule: str
+    surface: str = "prompt"
+
+
+class LadderStepped(Payload, frozen=True, tag="ladder.stepped"):
+    """An account reached a rung of the ladder. `waits_for` names who must approve before it takes effect."""
+
+    account: str
+    points: int
+    do: str
+    until: float | None = None
+    waits_for: str = "nobody"
+
+
+class ModelMade(Payload, frozen=True, tag="model.made"):
+    """A model or a set of heads was trained. `digest` is over its files, `data` over what it was trained on."""
+
+    name: str
+    role: str
+    digest: str
+    data: str = ""
+    parent: str = ""
+    seed: int = 0
+    settings: dict[str, str] = {}
+
+
+class DatasetBuilt(Payload, frozen=True, tag="dataset.built"):
+    """Rows gathered for training or testing; `dropped` counts what was left out, by reason."""
+
+    name: str
+    digest: str
+    rows: int
+    sources: dict[str, int] = {}
+    dropped: dict[str, int] = {}
+
+
+class Attacked(Payload, frozen=True, tag="attack.made"):
+    """One attack on a target and its outcome: `succeeded`, `failed`, `undetermined` or `error`.
+
+    `item` names the seed prompt, `family` and `member` the attack. An error is not a failed attack.
+    """
+
+    target: str
+    family: str
+    member: str
+    item: str
+    outcome: str
+    rule: str | None = None
+    held_out: bool = False
+    benign: bool = False
+    detail: str = ""
+
+
+class Labelled(Payload, frozen=True, tag="label.given"):
+    """Somebody said what a text is. `by` is `reviewer:NAME`, `finding` or `gold`; `item` names the text, never holds it."""
+
+    item: str
+    rule: str
+    violates: bool
+    by: str
+    because: int | None = None
+
+
+class Measured(Payload, frozen=True, tag="figure.measured"):
+    """A figure, for what subject, computed from which entries: `because` holds (first, last) ranges of sequence numbers."""
+
+    figure: Figure
+    subject: str
+    because: tuple[tuple[int, int], ...] = ()
+
+
+class GateDecided(Payload, frozen=True, tag="gate.decided"):
+    """A gate is held, missed or undecided. `value` is the bound that counted against the bar."""
+
+    gate: str
+    subject: str
+    outcome: str
+    bar: float
+    value: float | None
+    n: int
+    n_needed: int | None = None
+    reason: str = ""
+
+
+class PromotionDecided(Payload, frozen=True, tag="promotion.decided"):
+    """A candidate took the incumbent's place, or was refused, and why."""
+
+    candidate: str
+    incumbent: str
+    promoted: bool
+    reasons: tuple[str, ...]
+
+
+class InputRead(Payload, frozen=True, tag="input.read"):
+    """A file that came from outside: its digest, the rows taken, and the numbers of the lines that were refused."""
+
+    name: str
+    digest: str
+    rows: int
+    refused: tuple[int, ...] = ()
+
+
+AnyPayload = (
+    TurnStarted
+    | StageEnded
+    | PolicyLoaded
+    | KeyIssued
+    | KeyRevoked
+    | Decided
+    | CaseOpened
+    | ReviewQueued
+    | LadderStepped
+    | ModelMade
+    | DatasetBuilt
+    | Attacked
+    | Labelled
+    | Measured
+    | GateDecided
+    | PromotionDecided
+    | InputRead
+)
+
+
+class Entry(Struct, frozen=True):
+    """One line of the log. `seq` counts from 0 without gaps; `time` is in seconds since the epoch; `producer` names the
+    program and version that appended it."""
+
+    seq: int
+    time: float
+    producer: str
+    payload: AnyPayload

@@ -1,0 +1,24 @@
+"""A text with what is known about it: the one form of training, test and evaluation data."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+Split = Literal["train", "dev", "test"]
+
+
+class Example(Struct, frozen=True):
+    """A labelled or unlabelled text.
+
+    `labels` maps a rule id to whether the text violates it; a rule that is not named is unknown, not allowed. `group` ties
+    an example to its transforms and its benign twin: a group never crosses splits.
+    """
+
+    id: str
+    text: str
+    labels: dict[str, bool] = {}
+    source: str = ""
+    split: Split | None = None
+    group: str = ""

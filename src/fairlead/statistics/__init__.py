@@ -1,0 +1,1 @@
+"""Intervals, gates, ranking and agreement: pure functions, numbers in, numbers out."""

@@ -1,0 +1,38 @@
+"""95 % intervals of rates and paired differences."""
+
+from __future__ import annotations
+
+import math
+
+Z95 = 1.959963984540054
+
+
+def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
+    """Wilson's score interval of a rate, within [0, 1]; (0, 1) when n = 0.
+
+    Wilson, Journal of the American Statistical Association 22 (1927). Unlike the textbook interval it has width at 0 and 100 %.
+    Raises ValueError unless 0 <= successes <= n.
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n}: need 0 <= successes <= n")
+    if n == 0:
+        return 0.0, 1.0
+    rate = successes / n
+    middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    # At the ends the bound is exact; rounding must not move it past the rate.
+    low = 0.0 if successes == 0 else min(max(0.0, middle - half), rate)
+    high = 1.0 if successes == n else max(min(1.0, middle + half), rate)
+    return low, high
+
+
+def n_for_bound(bar: float, z: float = Z95, *, at_least: bool) -> int:
+    """The smallest n at which a perfect result (no failure) puts Wilson's bound on the right side of `bar`.
+
+    `at_least`: the rate's lower bound must reach `bar`; otherwise the upper bound must not exceed it. From the closed form at
+    the ends: low(n, n) = n / (n + z²). Raises ValueError when no n can do it (a bar of 1, or of 0 from above).
+    """
+    target = bar if at_least else 1 - bar
+    if not target < 1:
+        raise ValueError(f"no finite n puts an interval's bound at {bar}")
+    return max(1, math.ceil(z * z * target / (1 - target) - 1e-9))

@@ -1,0 +1,92 @@
+"""A policy file loads, or says the file, the line, what was wrong and the nearest right key."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlead.policy.load import load, parse
+from fairlead.records.errors import InputError, PolicyError
+
+BASE = """schema: 1
+id: t
+version: "1"
+tiers: [public, internal]
+rules:
+  - id: a.b
+    definition: x
+    terms: {anything: may stand here}
+    detect: {signal: harm.a_b, review: 0.5, block: 0.8}
+    act: {public: [block, strike(2)], internal: [flag]}
+  - id: a.c
+    when: count("block", rule="a.*", window="24h") >= 3 and not tier == "internal"
+    act: {public: [case]}
+"""
+
+
+def test_a_right_file_loads() -> None:
+    policy = parse(BASE)
+    assert [rule.id for rule in policy.text_rules] == []  # both are drafts: nothing is in force by accident
+    assert policy.rule("a.b").act["public"][1].points == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ("detect:", "detct:", 9, "did you mean 'detect'"),
+        ("review: 0.5", "reviw: 0.5", 9, "did you mean 'review'"),
+        ("tiers:", "teirs:", 4, "did you mean 'tiers'"),
+        ("id: a.c", "id: a.b", 11, "rule id 'a.b' stands 2 times"),
+        ('"block"', '"blok"', 12, "did you mean 'block'"),
+        ("count(", "cuont(", 12, "did you mean 'count'"),
+        ("tier ==", "teir ==", 12, "did you mean 'tier'"),
+        ('window="24h"', 'window="24"', 12, "not bounded"),
+        ("public: [block", "pubic: [block", 10, "did you mean 'public'"),
+        ("strike(2)", "stroke(2)", 10, "did you mean 'strike'"),
+        ("block, strike(2)", "block(2)", 10, "points go with"),
+        ("public: [case]", "public: []", 13, "does nothing"),
+        ("definition: x", "definition: [1]", 7, "Expected `str`"),
+        ("definition: x", "definition: " + "word " * 121, 7, "at most 120"),
+        ("definition: x", "title: x", 6, "has no definition"),
+        ("[public, internal]", "[public, public, internal]", 4, "stands 2 times"),
+        ("[public, internal]", "[]", 4, "no tier"),
+        ("id: t", "id: t\nid: u", 3, "stands twice"),
+        ("block: 0.8", "block: 0.3", 9, "must order"),
+        ("schema: 1", "schema: 2", 1, "Invalid"),
+        ('version: "1"', "version: &a [*a]", 3, "aliases"),
+        ('version: "1"', "version: !!python/object:os.system x", 3, "cannot read"),
+        ('version: "1"', ": : :", 3, "not YAML"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_file_line_and_the_nearest_key(old: str, new: str, line: int, message: str) -> None:
+    with pytest.raises(PolicyError, match=message) as caught:
+        parse(BASE.replace(old, new, 1), file="p.yaml")
+    assert (caught.value.file, caught.value.line) == ("p.yaml", line)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.yaml"):
+        load(tmp_path / "none.yaml")
+
+
+def test_a_change_of_state_keeps_the_rules_digest_and_changes_the_policys() -> None:
+    draft = parse(BASE)
+    enforced = parse(BASE.replace("id: a.b\n", "id: a.b\n    state: enforce\n"))
+    assert draft.rule("a.b").digest == enforced.rule("a.b").digest
+    assert draft.digest != enforced.digest
+    assert [rule.id for rule in enforced.text_rules] == ["a.b"]
+    assert parse(BASE.replace("definition: x", "definition: y")).rule("a.b").digest != draft.rule("a.b").digest
+
+
+def test_a_tier_that_is_not_named_takes_the_strictest_actions() -> None:
+    assert parse(BASE).rule("a.b").actions("somebody") == ("block", "strike(2)")
+
+
+@given(st.text(max_size=80), st.integers(0, len(BASE)))
+def test_no_text_crashes_the_loader(noise: str, at: int) -> None:
+    with contextlib.suppress(PolicyError):
+        parse(BASE[:at] + noise + BASE[at:])
