@@ -45,7 +45,7 @@ def finish(bench: str, figures: Sequence[Figure], *, quick: bool) -> int:
     found = {figure.name: figure for figure in figures}
     rows = [*figures, *(Figure(name, None) for name in wanted if name not in found)]
     table = Table(title=f"bench.{bench}" + (" --quick: no rivals, small n" if quick else ""))
-    for column in ("figure", "value", "95 %", "n", "rival", "bar", "holds"):
+    for column in ("figure", "value", "low – high", "n", "rival", "bar", "holds"):
         table.add_column(column)
     out = []
     for figure in rows:

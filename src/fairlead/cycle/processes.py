@@ -1,0 +1,62 @@
+"""Servers that a turn starts beside itself: wait until one listens, use it, end it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from fairlead.records.errors import FairleadError
+
+_ADDRESS = re.compile(r"https?://[^\s]+")
+_PATIENCE_S = 60.0
+
+
+@contextmanager
+def running(arguments: Sequence[str], log: Path) -> Iterator[str]:
+    """Run `fairlead ARGUMENTS…` until the block ends; gives the address that it printed when it was ready.
+
+    What it printed stands in `log`. Raises FairleadError, with the end of the log, when it stops or stays silent for a minute.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "fairlead", *arguments]
+    with log.open("w", encoding="utf-8") as err:
+        process = subprocess.Popen(  # noqa: S603  our own interpreter and module
+            command, stdout=subprocess.PIPE, stderr=err, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        )
+    assert process.stdout is not None
+    lines, ready = [], threading.Event()
+
+    def read() -> None:
+        for line in process.stdout or ():
+            lines.append(line)
+            if _ADDRESS.search(line):
+                ready.set()
+        ready.set()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        ready.wait(_PATIENCE_S)
+        address = next((found[0] for line in lines if (found := _ADDRESS.search(line))), None)
+        if address is None:
+            raise FairleadError(f"`fairlead {arguments[0]}` did not start; its last words: {_tail(log)}")
+        yield address.rstrip("/")
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        reader.join(5)
+        process.stdout.close()
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace").strip()[-600:] or "(nothing)"

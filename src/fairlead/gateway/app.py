@@ -1,0 +1,381 @@
+"""The gateway: a raw ASGI application with OpenAI's chat completions and moderations.
+
+Invariant: a request ends in exactly one `Decided` entry, which is on disk before the answer is sent; without it nothing is
+delivered. (`GET /healthz` is no request in this sense.) What the caller gets:
+
+    200  the answer, judged whole (a streamed one too, before its first byte); header `x-fairlead-action: allow | safe_complete`
+    400  `policy_violation` or `withheld_for_review` with the rule and its reason; `invalid_request`
+    401  `invalid_api_key`         403  `account_suspended`, `tier_unknown`, `no_quota`       404, 405, 408, 413  as in HTTP
+    429  `rate_limit_exceeded` with Retry-After
+    502  `upstream_error`          503  `judge_error`, `ledger_error`                         504  `upstream_timeout`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from fairlead.gateway import relay, wire
+from fairlead.gateway.admission import Admission
+from fairlead.gateway.journal import Journal, Log
+from fairlead.gateway.rails import ACTING, Ruling, assessed, decide, strictest
+from fairlead.gateway.refusal import Refusal
+from fairlead.gateway.settle import Ladder, Settlement
+from fairlead.models.endpoint import Completion, Endpoint, UpstreamTimeout
+from fairlead.policy import render
+from fairlead.policy.document import Policy, Surface
+from fairlead.records.conversation import Conversation
+from fairlead.records.entry import Decided, LadderStepped, Payload, PolicyLoaded
+from fairlead.records.errors import LedgerError, UpstreamError
+from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
+
+_BODY_S = 30.0  # seconds a caller may take to send a body
+_JUDGE_S = 20.0  # seconds the judge may take for one text
+_JSON = b"application/json"
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Judge(Protocol):
+    """The part of the judge that the gateway uses. It is called from several threads at once."""
+
+    producer: str
+
+    def judge(self, conversation: Conversation, surface: Surface = "prompt") -> Verdict:
+        """The verdict on one conversation."""
+        ...
+
+
+class _Reply(Struct, frozen=True):
+    status: int
+    body: bytes
+    media: bytes = _JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass
+class _Request:
+    """What is known of a request so far; becomes its `Decided`."""
+
+    id: str
+    started: float
+    account: str | None = None
+    tier: str | None = None
+    model: str = ""
+    surface: str = "prompt"
+    streamed: bool = False
+    rulings: list[Ruling] = field(default_factory=list)
+    action: str = "allow"
+    cause: str = "rule"
+    rule: str | None = None
+    error: str | None = None
+    status: int = 200
+
+    def ended(self, refusal: Refusal) -> None:
+        self.action, self.cause, self.rule, self.status = refusal.action, refusal.cause, refusal.rule, refusal.status
+        self.error = refusal.detail if refusal.cause != "rule" else None
+
+
+class Gateway:
+    """The application. `startup` and `shutdown` are called by the server's lifespan."""
+
+    def __init__(
+        self, policy: Policy, judge: Judge, ledger: Log, upstream: Endpoint, clock: Callable[[], float], *, ladder: Ladder
+    ) -> None:
+        self._policy, self._judge, self._ledger, self._upstream, self._clock = policy, judge, ledger, upstream, clock
+        self._settlement = Settlement(policy, ladder)
+        self._admission = Admission(policy, clock)
+        self._started: Journal | None = None
+        self._routes: dict[str, tuple[str, Callable[[_Request, bytes], Awaitable[_Reply]]]] = {
+            "/v1/chat/completions": ("POST", self._chat),
+            "/v1/moderations": ("POST", self._moderation),
+            "/v1/models": ("GET", self._models),
+        }
+        self._threads = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="judge")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            if scope["path"] == "/healthz" and scope["method"] == "GET":
+                reply, id = _Reply(200, b'{"status":"ok"}'), ""
+            else:
+                id = f"req_{secrets.token_hex(12)}"
+                reply = await self._served(id, scope, receive)
+            await _send(send, reply, id)
+
+    async def startup(self) -> None:
+        """Fold the ledger and name the policy in force. Raises LedgerError."""
+        self._started = Journal(self._ledger, self._clock)
+        if self._journal.state.policy != self._policy.digest:
+            rules = {rule.id: rule.digest for rule in self._policy.rules}
+            loaded = PolicyLoaded(self._policy.digest, self._policy.id, self._policy.version, rules)
+            await self._journal.append(lambda *_: (loaded,))
+
+    async def shutdown(self) -> None:
+        """Write what waits, close the connections to the model's server. The ledger stays open: who opened it closes it."""
+        if self._started is not None:
+            self._started.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._upstream.close()
+
+    @property
+    def _journal(self) -> Journal:
+        if self._started is None:
+            raise LedgerError("the gateway has not been started; serve it with its lifespan on")
+        return self._started
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.startup()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.shutdown()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    # ── one request ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _served(self, id: str, scope: Scope, receive: Receive) -> _Reply:
+        request = _Request(id, self._clock())
+        refusal: Refusal | None = None
+        try:
+            reply = await self._routed(request, scope, receive)
+        except Refusal as ended:
+            refusal = ended
+        except Exception as error:  # a fault of ours: recorded, and nothing is delivered
+            refusal = Refusal(
+                500,
+                "internal_error",
+                "the gateway failed; nothing was delivered",
+                cause="internal_error",
+                detail=type(error).__name__,
+            )
+        if refusal is not None:
+            request.ended(refusal)
+        try:
+            notice = _notice(await self._recorded(request))
+        except LedgerError:
+            refusal = Refusal(
+                503, "ledger_error", "the decision could not be recorded, so nothing is delivered", cause="ledger_error"
+            )
+            notice = ""
+        return reply if refusal is None else _refused(refusal, id, notice)
+
+    async def _recorded(self, request: _Request) -> tuple[Payload, ...]:
+        rulings = tuple(request.rulings)
+        decided = Decided(
+            request=request.id,
+            action=request.action,
+            cause=request.cause,
+            status=request.status,
+            account=request.account,
+            tier=request.tier,
+            surface=request.surface,
+            model=request.model,
+            policy=self._policy.digest,
+            judge=self._judge.producer,
+            rule=request.rule,
+            verdicts=tuple(said for ruling in rulings for said in ruling.kept),
+            points=max((ruling.points for ruling in rulings), default=0),
+            flags=tuple(dict.fromkeys(flag for ruling in rulings for flag in ruling.flags)),
+            error=request.error,
+            streamed=request.streamed,
+            milliseconds=round((self._clock() - request.started) * 1000, 3),
+        )
+        # A moderation is somebody's question about a text, which may be another's: it has no consequences for who asks.
+        counted = () if request.surface == "moderation" else rulings
+        return await self._journal.append(lambda state, now, seq: self._settlement.entries(decided, counted, state, now, seq))
+
+    async def _routed(self, request: _Request, scope: Scope, receive: Receive) -> _Reply:
+        path, method = scope["path"], scope["method"]
+        self._let_in(request, scope)
+        if path not in self._routes:
+            raise Refusal(404, "not_found", f"there is nothing here; known: {', '.join(self._routes)}", cause="input")
+        wanted, handler = self._routes[path]
+        if method != wanted:
+            raise Refusal(405, "method_not_allowed", f"use {wanted}", cause="input")
+        return await handler(request, await _body(receive) if method == "POST" else b"")
+
+    def _let_in(self, request: _Request, scope: Scope) -> None:
+        state = self._journal.state
+        authorization = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+        caller = self._admission.identified(authorization, state)
+        request.account, request.tier = caller.account, caller.tier
+        self._admission.admit(caller, state)
+
+    # ── what can be asked for ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _chat(self, request: _Request, body: bytes) -> _Reply:
+        chat = wire.chat_request(body)
+        request.model, request.streamed = chat.model[:128], chat.stream
+        answer = await self._answer(request, chat)
+        id, created = f"chatcmpl-{request.id}", int(self._clock())
+        headers = ((b"x-fairlead-action", request.action.encode()),)
+        if chat.stream:
+            return _Reply(200, relay.events(chat, answer, id, created), b"text/event-stream", headers)
+        return _Reply(200, relay.whole(chat, answer, id, created), _JSON, headers)
+
+    async def _answer(self, request: _Request, chat: wire.ChatRequest) -> relay.Answer:
+        """The answer that may be delivered. Raises Refusal for anything else."""
+        ruling = await self._ruled(request, [chat.judged], "prompt")
+        if ruling.action == "safe_complete":
+            return await self._safely(request, chat, ruling)
+        answer = await self._asked(request, chat, None)
+        ruling = await self._ruled(request, [chat.asked.answered(text) for text in answer.texts], "response")
+        if ruling.action == "safe_complete":
+            return await self._safely(request, chat, ruling)
+        return answer
+
+    async def _safely(self, request: _Request, chat: wire.ChatRequest, ruling: Ruling) -> relay.Answer:
+        """The rule's own text, or the model's second answer under the rule; if that one does not pass, nothing."""
+        rule = self._policy.rule(ruling.rule or "")
+        request.action, request.rule = "safe_complete", rule.id
+        if rule.safe_completion:
+            return relay.written(rule.safe_completion.strip())
+        answer = await self._asked(request, chat, render.care(rule))
+        again = await self._ruled(request, [chat.asked.answered(text) for text in answer.texts], "response")
+        if again.action == "safe_complete":
+            raise self._withheld("block", again.rule)
+        return answer
+
+    async def _asked(self, request: _Request, chat: wire.ChatRequest, care: str | None) -> relay.Answer:
+        try:
+            completion: Completion = await self._upstream.complete(relay.question(chat, care))
+        except UpstreamTimeout as error:
+            raise Refusal(504, "upstream_timeout", str(error), cause="upstream_error", detail=str(error)) from error
+        except UpstreamError as error:
+            raise Refusal(502, "upstream_error", str(error), cause="upstream_error", detail=str(error)) from error
+        return relay.received(completion)
+
+    async def _ruled(self, request: _Request, conversations: list[Conversation], surface: Surface) -> Ruling:
+        """The strictest ruling. Raises Refusal unless something may be delivered."""
+        verdicts = [await self._judged(conversation, surface) for conversation in conversations]
+        ruling = strictest(decide(self._policy, request.tier or "", verdict, surface) for verdict in verdicts)
+        request.rulings.append(ruling)
+        request.surface = surface
+        if ruling.error is not None:
+            message = "the request could not be judged, so nothing is delivered; try later"
+            raise Refusal(503, "judge_error", message, cause="judge_error", detail=ruling.error)
+        if ruling.action in ("block", "review"):
+            raise self._withheld(ruling.action, ruling.rule)
+        return ruling
+
+    def _withheld(self, action: str, rule_id: str | None) -> Refusal:
+        rule = self._policy.rule(rule_id or "")
+        if action == "block":
+            return Refusal(400, "policy_violation", render.notice(rule), cause="rule", action="block", rule=rule.id)
+        message = f"Withheld until a person has looked at it: we could not tell whether rule {rule.id} allows this."
+        return Refusal(400, "withheld_for_review", message, cause="rule", action="review", rule=rule.id)
+
+    async def _judged(self, conversation: Conversation, surface: Surface) -> Verdict:
+        """The judge's verdict; one with its error set when the judge raises or takes too long."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_JUDGE_S):
+                return await loop.run_in_executor(self._threads, self._judge.judge, conversation, surface)
+        except Exception as error:
+            return Verdict((), self._judge.producer, error=type(error).__name__)
+
+    async def _moderation(self, request: _Request, body: bytes) -> _Reply:
+        asked = wire.moderation_request(body)
+        request.surface = "moderation"
+        results = []
+        for text in asked.texts:
+            verdict = await self._judged(Conversation.of(text), "prompt")
+            found = assessed(self._policy, verdict, "prompt")
+            acting = [(rule.id, said) for rule, said in found if rule.state in ACTING]
+            if verdict.error is not None or not acting:
+                message = "a text could not be judged; try later"
+                raise Refusal(503, "judge_error", message, cause="judge_error", detail=verdict.error or "no rule")
+            kept = tuple(said for _, said in found if said.outcome is not Outcome.ALLOWED)
+            request.rulings.append(Ruling("allow", kept=kept))
+            results.append(_result(acting))
+        answer = {"id": f"modr-{request.id}", "model": self._judge.producer, "results": results}
+        return _Reply(200, msgspec.json.encode(answer), headers=((b"x-fairlead-action", b"allow"),))
+
+    async def _models(self, request: _Request, _: bytes) -> _Reply:
+        request.cause, request.surface = "key", "models"
+        try:
+            names = await self._upstream.models()
+        except UpstreamError as error:
+            raise Refusal(502, "upstream_error", str(error), cause="upstream_error", detail=str(error)) from error
+        models = [{"id": name, "object": "model", "created": 0, "owned_by": "upstream"} for name in names]
+        return _Reply(200, msgspec.json.encode({"object": "list", "data": models}))
+
+
+def create_app(
+    policy: Policy, judge: Judge, ledger: Log, upstream: Endpoint, clock: Callable[[], float], *, ladder: Ladder
+) -> Gateway:
+    """The application over what is given. It closes `upstream` when it shuts down, and leaves `ledger` to the caller.
+
+    `ladder` is `enforce.ladder.reached`: stages do not import each other, so whoever joins them hands it over.
+    """
+    return Gateway(policy, judge, ledger, upstream, clock, ladder=ladder)
+
+
+def _result(pairs: list[tuple[str, RuleVerdict]]) -> dict[str, Any]:
+    """One of OpenAI's moderation results. What could not be decided is flagged, and named in `undetermined`."""
+    return {
+        "flagged": any(said.outcome is not Outcome.ALLOWED for _, said in pairs),
+        "categories": {rule: said.outcome is not Outcome.ALLOWED for rule, said in pairs},
+        "category_scores": {rule: said.score for rule, said in pairs},
+        "category_applied_input_types": {rule: ["text"] for rule, _ in pairs},
+        "undetermined": [rule for rule, said in pairs if said.outcome is Outcome.UNDETERMINED],
+    }
+
+
+def _notice(payloads: tuple[Payload, ...]) -> str:
+    steps = [p.do for p in payloads if isinstance(p, LadderStepped) and p.waits_for == "nobody"]
+    return f" This account has reached a step of the ladder: {', '.join(steps)}." if steps else ""
+
+
+def _refused(refusal: Refusal, id: str, notice: str) -> _Reply:
+    headers = [(b"x-fairlead-action", refusal.action.encode())]
+    if refusal.retry_after_s is not None:
+        headers.append((b"retry-after", str(refusal.retry_after_s).encode()))
+    return _Reply(refusal.status, wire.error_body(refusal, id, notice), headers=tuple(headers))
+
+
+async def _body(receive: Receive) -> bytes:
+    pieces, size = [], 0
+    try:
+        async with asyncio.timeout(_BODY_S):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Refusal(400, "disconnected", "the caller left", cause="input")
+                pieces.append(message.get("body", b""))
+                size += len(pieces[-1])
+                if size > wire.MOST_BODY_BYTES:
+                    raise Refusal(413, "body_too_large", f"a body has at most {wire.MOST_BODY_BYTES} bytes", cause="input")
+                if not message.get("more_body", False):
+                    return b"".join(pieces)
+    except TimeoutError as error:
+        raise Refusal(408, "body_timeout", f"the body did not arrive within {_BODY_S:g} s", cause="input") from error
+
+
+async def _send(send: Send, reply: _Reply, id: str) -> None:
+    headers = [
+        (b"content-type", reply.media),
+        (b"content-length", str(len(reply.body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-request-id", id.encode()),
+        *reply.headers,
+    ]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

@@ -1,0 +1,140 @@
+"""What the policy says of one judged text: a pure function from verdict to ruling.
+
+Invariant: nothing is delivered that was not assessed under every enforced rule of its surface, and an error never allows.
+
+Readings of the policy: `canary` acts like `enforce`, the safe reading, until traffic can be split. A rule whose list names
+nothing for the request (only `strike` or `tier_down`) blocks, because what earns a penalty is not delivered; one that only
+opens a case or throttles delivers and flags. `redact` completes safely, because nothing is masked yet. One request earns the
+points of the gravest of its rules, not their sum, and only for what the account wrote (the prompt, not the model's answer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from fairlead.policy.document import Policy, Rule, Surface
+from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
+
+#: What a request can come to, from the mildest to the strictest.
+ORDER = ("allow", "safe_complete", "review", "block")
+# What each action of a policy means for the request.
+_MEANS = {
+    "allow": "allow",
+    "flag": "allow",
+    "case": "allow",
+    "throttle": "allow",
+    "redact": "safe_complete",
+    "safe_complete": "safe_complete",
+    "review": "review",
+    "strike": "block",
+    "tier_down": "block",
+    "block": "block",
+}
+_ON_ACCOUNT = frozenset({"case", "throttle", "strike", "tier_down"})
+#: The states in which a rule acts; in `shadow` it is recorded only.
+ACTING = frozenset({"canary", "enforce"})
+
+
+class Ruling(Struct, frozen=True):
+    """What is to be done with one text.
+
+    `rule` decided; it is None when every rule allowed. `flags` names rules that were noted and not acted upon; a shadow rule's
+    flag starts with `shadow:`. `cases` names the rules that ask for a case, `unsure` those that await a reviewer. `kept` holds
+    the verdicts that are not plainly allowed, `harm` the score of each signal. `error` is the judge's.
+    """
+
+    action: str
+    rule: str | None = None
+    points: int = 0
+    flags: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+    kept: tuple[RuleVerdict, ...] = ()
+    harm: dict[str, float] = {}
+    error: str | None = None
+
+
+def assessed(policy: Policy, verdict: Verdict, surface: Surface) -> list[tuple[Rule, RuleVerdict]]:
+    """Each living rule of the surface with its verdict. A rule the judge left out, or judged in another version, is unsure
+    (or violated, where the rule says `missing: block`)."""
+    found = {v.rule: v for v in verdict.rules}
+    pairs = []
+    for rule in policy.text_rules:
+        if surface not in rule.applies_to or rule.detect is None:
+            continue
+        said = found.get(rule.id)
+        if said is None or said.rule_digest != rule.digest:
+            outcome = Outcome.VIOLATES if rule.detect.missing == "block" else Outcome.UNDETERMINED
+            said = RuleVerdict(rule.id, rule.digest, outcome, evidence="the judge did not assess this version of the rule")
+        pairs.append((rule, said))
+    return pairs
+
+
+def decide(policy: Policy, tier: str, verdict: Verdict, surface: Surface) -> Ruling:
+    """What `policy` does with a text that was judged so. For a tier that a rule does not name its strictest list holds."""
+    pairs = assessed(policy, verdict, surface)
+    kept = tuple(said for _, said in pairs if said.outcome is not Outcome.ALLOWED)
+    harm = _harm(pairs)
+    if verdict.error is not None:
+        return Ruling("review", kept=kept, harm=harm, error=verdict.error)
+    if not pairs:
+        return Ruling("review", error=f"the policy has no rule for the surface {surface!r}")
+    flags, cases, unsure, points = [], [], [], 0
+    decided: list[tuple[str, Rule]] = []
+    for rule, said in pairs:
+        if said.outcome is Outcome.ALLOWED:
+            continue
+        if rule.state not in ACTING:
+            flags.append(f"shadow:{rule.id}")
+            continue
+        if said.outcome is Outcome.VIOLATES:
+            action = _on_request(rule, tier)
+            cases += [rule.id] if _opens_case(rule, tier) else []
+            points = max(points, sum(act.points for act in rule.actions(tier)) if surface == "prompt" else 0)
+        else:
+            action = "allow" if _delivers_unsure(rule, tier) else "review"
+            unsure += [rule.id] if action == "review" else []
+        flags += [rule.id] if action == "allow" else []
+        decided.append((action, rule))
+    action, by = max(decided, key=lambda pair: ORDER.index(pair[0]), default=("allow", None))
+    return Ruling(
+        action,
+        rule=None if by is None or action == "allow" else by.id,
+        points=points,
+        flags=tuple(flags),
+        cases=tuple(cases),
+        unsure=tuple(unsure) if action == "review" else (),
+        kept=kept,
+        harm=harm,
+    )
+
+
+def strictest(rulings: Iterable[Ruling]) -> Ruling:
+    """The strictest of several texts of one answer. Raises ValueError when there is none."""
+    return max(rulings, key=lambda ruling: (ORDER.index(ruling.action), ruling.error is not None))
+
+
+def _on_request(rule: Rule, tier: str) -> str:
+    acts = rule.actions(tier)
+    named = [act for act in acts if act.name not in _ON_ACCOUNT]
+    return max((_MEANS[act.name] for act in named or acts), key=ORDER.index)
+
+
+def _opens_case(rule: Rule, tier: str) -> bool:
+    """`throttle` and `tier_down` of a rule over texts have no duration in the policy, so people decide: a case."""
+    return any(act.name in ("case", "throttle", "tier_down") for act in rule.actions(tier))
+
+
+def _delivers_unsure(rule: Rule, tier: str) -> bool:
+    return rule.severity != "critical" and rule.on_review.get(tier) == "deliver"
+
+
+def _harm(pairs: list[tuple[Rule, RuleVerdict]]) -> dict[str, float]:
+    harm: dict[str, float] = {}
+    for rule, said in pairs:
+        if rule.detect is not None and said.score is not None:
+            signal = rule.detect.signal.removeprefix("harm.")
+            harm[signal] = max(said.score, harm.get(signal, 0.0))
+    return harm

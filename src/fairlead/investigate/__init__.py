@@ -1,0 +1,1 @@
+"""Looking for what no rule names yet."""

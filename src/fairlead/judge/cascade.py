@@ -1,0 +1,172 @@
+"""The judge: views, then signatures, then heads, in the order of their cost.
+
+A prompt is judged by its last user message, by the whole user side (a request may be spread over turns), and by each tool
+message, which is untrusted content. A response is judged by the assistant's last text, and together with the question unless it
+is a refusal: a harmful question that is turned down is no violation, a bare "yes, as you said" may be one.
+
+What this does not cover: a short request in long padding, which the padding dilutes within its window; system messages and earlier assistant turns of a prompt; a harmless answer to a harmful question that
+is not phrased as a refusal counts against the model; a tool call's arguments are read as text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from fairlead import __version__
+from fairlead.judge.encoder import Encoder
+from fairlead.judge.features import MOST_CHARACTERS
+from fairlead.judge.heads import Heads
+from fairlead.judge.refusal import refuses
+from fairlead.judge.signatures import Signatures
+from fairlead.judge.views import MAX_CHARACTERS, View, views
+from fairlead.policy.document import Policy, Rule, Surface
+from fairlead.records.conversation import Conversation
+from fairlead.records.errors import JudgeError
+from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
+
+_WINDOW = 1_000  # characters, about what the encoder's 256 tokens hold
+_STEP = 900
+assert _WINDOW <= MOST_CHARACTERS
+
+
+class Judge:
+    """One policy's judge. Holds no state between calls and never raises: a failure is a verdict with its error set."""
+
+    def __init__(self, policy: Policy, heads: Heads | None, encoder: Encoder | None) -> None:
+        """Without heads, or for a rule that has none, the rule's `missing` decides. Without an encoder: n-grams only.
+
+        Raises JudgeError when the heads were trained on the embeddings of another encoder.
+        """
+        if heads and encoder and heads.card.encoder and heads.card.encoder != encoder.version:
+            raise JudgeError(f"the heads were trained on {heads.card.encoder}, the encoder is {encoder.version}; train anew")
+        self._rules = policy.text_rules
+        self._signatures = Signatures(self._rules)
+        self._heads = heads
+        self._encoder = encoder if heads and heads.card.encoder else None
+        cards = heads.card.heads if heads else ()
+        self._columns = {head.rule: column for column, head in enumerate(cards) if head.alone or self._encoder}
+        only = "" if self._encoder else "-ngrams"
+        self.producer = f"judge/{__version__}{only}/{heads.digest[:12] if heads else 'no-heads'}"
+
+    @classmethod
+    def load(cls, policy: Policy, heads: Path | None, encoder: Path | None) -> Judge:
+        """The judge from the folders that training wrote. Raises JudgeError when one that is named is not whole."""
+        return cls(policy, Heads.load(heads) if heads else None, Encoder.load(encoder) if encoder else None)
+
+    def judge(self, conversation: Conversation, surface: Surface = "prompt") -> Verdict:
+        """The verdict on one conversation for every living rule that applies to `surface`."""
+        rules = [rule for rule in self._rules if surface in rule.applies_to]
+        try:
+            readings = [
+                _Reading(view, len(text) > MAX_CHARACTERS) for text in texts(conversation, surface) for view in views(text)
+            ]
+            return Verdict(self._assess(rules, readings), self.producer)
+        except Exception as error:
+            # The error's text is left out: it may quote what the user wrote, and verdicts are stored.
+            failed = tuple(_undetermined(rule, "failed") for rule in rules)
+            return Verdict(failed, self.producer, error=f"{type(error).__name__} while judging")
+
+    def judge_many(self, conversations: Sequence[Conversation], surface: Surface = "prompt") -> list[Verdict]:
+        """What `judge` says of each."""
+        return [self.judge(conversation, surface) for conversation in conversations]
+
+    def _assess(self, rules: Sequence[Rule], readings: Sequence[_Reading]) -> tuple[RuleVerdict, ...]:
+        if not readings:
+            return tuple(_undetermined(rule, "no text to judge") for rule in rules)
+        signed = self._signed(readings)
+        open_rules = [rule for rule in rules if rule.id not in signed]
+        scored = self._scored(open_rules, readings)
+        cut = any(reading.cut for reading in readings)
+        return tuple(signed[rule.id] if rule.id in signed else _by_score(rule, scored.get(rule.id), cut) for rule in rules)
+
+    def _signed(self, readings: Sequence[_Reading]) -> dict[str, RuleVerdict]:
+        """The rules of which a pattern was found, by id; the first view that shows it is named."""
+        rules = {rule.id: rule for rule in self._rules}
+        found: dict[str, RuleVerdict] = {}
+        for reading in readings:
+            for hit in self._signatures.hits(reading.view.text):
+                verdict = RuleVerdict(
+                    rule=hit.rule, rule_digest=rules[hit.rule].digest, outcome=Outcome.VIOLATES, score=1.0,
+                    stage="signatures", view=reading.view.name, evidence=f"pattern {hit.pattern}",
+                )  # fmt: skip
+                found.setdefault(hit.rule, verdict)
+        return found
+
+    def _scored(self, rules: Sequence[Rule], readings: Sequence[_Reading]) -> dict[str, _Score]:
+        """The highest score of each rule that has a head, over all views and windows."""
+        columns = {rule.id: self._columns[rule.id] for rule in rules if rule.id in self._columns}
+        if not columns or self._heads is None:
+            return {}
+        pieces = [(reading.view.name, window) for reading in readings for window in windows(reading.view.text)]
+        unique = list(dict.fromkeys(window for _, window in pieces))
+        row = {window: index for index, window in enumerate(unique)}
+        embeddings: NDArray[np.float32] | None = self._encoder.encode(unique) if self._encoder else None
+        scores = self._heads.scores(unique, embeddings)
+        best: dict[str, _Score] = {}
+        for rule, column in columns.items():
+            values = scores[[row[window] for _, window in pieces], column]
+            at = int(np.argmax(values))  # the first of equals, so the plain view before the others; a NaN before all
+            best[rule] = _Score(float(values[at]), pieces[at][0])
+        return best
+
+
+class _Reading(Struct, frozen=True):
+    view: View
+    cut: bool  # the text went on beyond what was read
+
+
+class _Score(Struct, frozen=True):
+    value: float
+    view: str
+
+
+def texts(conversation: Conversation, surface: Surface) -> list[str]:
+    """What is judged of a conversation, without blank and repeated texts."""
+    return [text for text in dict.fromkeys(_texts(conversation, surface)) if text.strip()]
+
+
+def _texts(conversation: Conversation, surface: Surface) -> Iterator[str]:
+    asked = [message.content for message in conversation.messages if message.role == "user"]
+    if surface == "prompt":
+        yield from asked[-1:]
+        yield "\n".join(asked)
+        yield from (message.content for message in conversation.messages if message.role == "tool")
+        return
+    answers = [message.content for message in conversation.messages if message.role == "assistant"]
+    yield from answers[-1:]
+    if answers and asked and not refuses(answers[-1]):
+        yield f"{asked[-1]}\n{answers[-1]}"
+
+
+def windows(text: str) -> list[str]:
+    """Overlapping pieces of at most `_WINDOW` characters that cover the text."""
+    if len(text) <= _WINDOW:
+        return [text]
+    return [text[start : start + _WINDOW] for start in range(0, len(text) - _WINDOW + _STEP, _STEP)]
+
+
+def _by_score(rule: Rule, score: _Score | None, cut: bool) -> RuleVerdict:
+    detect = rule.detect
+    assert detect is not None  # the policy's text rules have one
+    if score is None or not math.isfinite(score.value):
+        outcome = Outcome.VIOLATES if detect.missing == "block" else Outcome.UNDETERMINED
+        why = "the rule has no trained head" if score is None else "its head gave no number"
+        return RuleVerdict(rule.id, rule.digest, outcome, stage="heads", evidence=why)
+    if score.value >= detect.block:
+        outcome = Outcome.VIOLATES
+    elif score.value >= detect.review or cut:
+        outcome = Outcome.UNDETERMINED
+    else:
+        outcome = Outcome.ALLOWED
+    evidence = f"only the first {MAX_CHARACTERS} characters were read" if cut else ""
+    return RuleVerdict(rule.id, rule.digest, outcome, score.value, "heads", score.view, evidence)
+
+
+def _undetermined(rule: Rule, why: str) -> RuleVerdict:
+    return RuleVerdict(rule.id, rule.digest, Outcome.UNDETERMINED, evidence=why)

@@ -1,0 +1,1 @@
+"""Models behind one protocol, `Chat`: a local folder, or any OpenAI-compatible endpoint."""

@@ -1,0 +1,1 @@
+"""Attacks: what is asked for, how it is disguised, how it went."""

@@ -1,0 +1,1 @@
+"""What people say: reviewers' verdicts, how well they agree, and what follows from them."""

@@ -1,0 +1,59 @@
+"""A file of reviewed texts, one JSON object a line: `{"id", "text", "rule", "verdicts": [{"by", "verdict"}, …]}`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from fairlead.records.errors import InputError
+from fairlead.statistics.agreement import krippendorff_alpha
+
+
+class Said(Struct, frozen=True, forbid_unknown_fields=True):
+    """One reviewer's verdict."""
+
+    by: str
+    verdict: Literal["violates", "allowed"]
+
+
+class Reviewed(Struct, frozen=True, forbid_unknown_fields=True):
+    """One text with what the reviewers said of it under one rule."""
+
+    id: str
+    text: str
+    rule: str
+    verdicts: tuple[Said, ...]
+
+    @property
+    def resolved(self) -> bool | None:
+        """Whether the text violates the rule, by majority; None on a tie: somebody must adjudicate."""
+        counts = Counter(said.verdict for said in self.verdicts)
+        if counts["violates"] == counts["allowed"]:
+            return None
+        return counts["violates"] > counts["allowed"]
+
+
+def read_reviewed(path: Path) -> tuple[Reviewed, ...]:
+    """All rows of a file. What reviewers said is never dropped in silence: a broken line stops the reading.
+
+    Raises InputError with the line's number.
+    """
+    rows: list[Reviewed] = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            rows.append(msgspec.json.decode(line, type=Reviewed))
+        except msgspec.MsgspecError as error:
+            raise InputError(f"{path}:{number}: {error}; write id, text, rule and a list of verdicts") from error
+    return tuple(rows)
+
+
+def alpha(rows: Sequence[Reviewed]) -> float | None:
+    """Krippendorff's alpha of the reviewers, None where nothing can be compared."""
+    return krippendorff_alpha([[said.verdict for said in row.verdicts] for row in rows])

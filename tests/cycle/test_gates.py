@@ -1,0 +1,109 @@
+"""The gate promotes what is shown to gain, and refuses what loses, what gains nothing, and what cannot be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from fairlead.cycle.gates import comparison_gates, decide, policy_gates
+from fairlead.policy.load import parse
+from fairlead.records.entry import Assessed, Attacked, GateDecided
+
+N = 200
+
+
+def judged(right: Callable[[int], bool], errors: Callable[[int], bool] = lambda i: False) -> list[Assessed]:
+    """Even items violate, odd ones are allowed; `right` says which get the right verdict."""
+    rows = []
+    for i in range(N):
+        violating = i % 2 == 0
+        flagged = violating == right(i)
+        error = "crashed" if errors(i) else None
+        rows.append(Assessed(str(i), "t", "j", {"a.b": violating}, {}, {"a.b": "violates"} if flagged else {}, error))
+    return rows
+
+
+def attacked(stopped: Callable[[int], bool]) -> list[Attacked]:
+    return [Attacked("j", "f", "m", str(i), "failed" if stopped(i) else "succeeded", "a.b") for i in range(N)]
+
+
+GOOD, HALF = judged(lambda i: i % 10 < 8), judged(lambda i: i % 10 < 5)
+MOST, FEW = attacked(lambda i: i % 10 < 8), attacked(lambda i: i % 10 < 3)
+
+
+def outcomes(gates: list[GateDecided]) -> dict[str, str]:
+    return {gate.gate: gate.outcome for gate in gates}
+
+
+def test_a_gain_without_a_loss_is_promoted() -> None:
+    gates = comparison_gates("new", HALF, GOOD, FEW, MOST, seed=0)
+    assert set(outcomes(gates).values()) == {"held"}
+    decision = decide("new", "old", gates)
+    assert decision.promoted
+    assert any("shown to gain: recall, false positives, attack success" in reason for reason in decision.reasons)
+
+
+def test_a_loss_is_refused_with_its_reason() -> None:
+    gates = comparison_gates("new", GOOD, HALF, FEW, MOST, seed=0)
+    decision = decide("new", "old", gates)
+    assert not decision.promoted
+    assert outcomes(gates)["recall"] == "missed"
+    assert any("recall (missed): changed by -0." in reason for reason in decision.reasons)
+    assert any("recall of a.b" in reason for reason in decision.reasons)
+
+
+def test_no_gain_is_refused() -> None:
+    gates = comparison_gates("new", GOOD, GOOD, MOST, MOST, seed=0)
+    assert not decide("new", "old", gates).promoted
+    assert outcomes(gates) == {
+        "recall": "held", "false positives": "held", "attack success": "held", "something gains": "undecided"
+    }  # fmt: skip
+
+
+def test_errors_count_against_the_candidate() -> None:
+    broken = judged(lambda i: i % 10 < 8, errors=lambda i: i % 4 < 2)
+    gates = outcomes(comparison_gates("new", GOOD, broken, MOST, MOST, seed=0))
+    assert gates["recall"] == "missed"
+    assert gates["false positives"] == "missed"
+    crashed = [Attacked("j", "f", "m", a.item, "error", "a.b") for a in MOST]
+    assert outcomes(comparison_gates("new", GOOD, GOOD, MOST, crashed, seed=0))["attack success"] == "missed"
+
+
+def test_too_few_items_are_undecided_and_say_how_many_would_do() -> None:
+    gates = comparison_gates("new", GOOD[:14], GOOD[:14], MOST[:14], MOST[:14], seed=0)
+    recall = next(gate for gate in gates if gate.gate == "recall")
+    assert recall.outcome == "undecided"
+    assert recall.n_needed is not None
+    assert recall.n_needed > 7
+    assert not decide("new", "old", gates).promoted
+    nothing = comparison_gates("new", [], [], [], [], seed=0)
+    assert "held" not in outcomes(nothing).values()
+
+
+POLICY = parse("""schema: 1
+id: t
+version: "1"
+tiers: [t]
+rules:
+  - id: a.b
+    definition: d
+    state: enforce
+    detect: {signal: harm.a_b, review: 0.5, block: 0.8}
+    act: {t: [block]}
+    gates: {recall: 0.7, false_positive: 0.3}
+""")
+
+
+@pytest.mark.parametrize(
+    ("assessed", "recall", "false_positives"),
+    [
+        (judged(lambda i: True), "held", "held"),
+        (judged(lambda i: False), "missed", "missed"),
+        (judged(lambda i: True)[:4], "undecided", "undecided"),
+        (judged(lambda i: True, errors=lambda i: True), "missed", "missed"),
+        ([], "undecided", "undecided"),
+    ],
+)
+def test_policy_gates_are_read_from_held_out_verdicts(assessed: list[Assessed], recall: str, false_positives: str) -> None:
+    assert [gate.outcome for gate in policy_gates(POLICY, assessed)] == [recall, false_positives]

@@ -1,0 +1,81 @@
+"""The gateway as a process: it says when it listens, ends cleanly, and stays light."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import openai
+import pytest
+from house import POLICY
+
+from fairlead.ledger.log import Ledger, read, verify
+from fairlead.records.entry import Decided, KeyIssued
+
+HEAVY = {"torch", "transformers", "sklearn", "onnx", "scipy", "pandas"}
+# Tells its modules when it ends.
+RUN = """
+import atexit, sys
+atexit.register(lambda: print("modules", *sorted({name.split(".")[0] for name in sys.modules}), flush=True))
+from fairlead.cli.gateway import app
+app()
+"""
+ADD = "from fairlead.cli.keys import app; app()"
+
+
+def cli(code: str, *args: str) -> list[str]:
+    return [sys.executable, "-c", code, *args]
+
+
+def added(ledger: Path, *more: str) -> str:
+    command = cli(ADD, "add", "--ledger", str(ledger), "--tier", "public", *more)
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_stops_when_told_and_never_loads_what_is_heavy(tmp_path: Path, sign: signal.Signals) -> None:
+    policy, ledger = tmp_path / "policy.yaml", tmp_path / "ledger.db"
+    policy.write_text(POLICY)
+    key = added(ledger, "--account", "ann")
+    args = ["--policy", str(policy), "--ledger", str(ledger), "--upstream", "http://127.0.0.1:1", "--port", "0"]
+    process = subprocess.Popen(cli(RUN, *args), stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    try:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        assert ready.startswith("gateway ready on http://127.0.0.1:")
+        url = ready.split()[-1] + "/v1"
+        with (
+            openai.OpenAI(base_url=url, api_key=key, max_retries=0, timeout=10) as client,
+            pytest.raises(openai.BadRequestError) as withheld,
+        ):
+            client.chat.completions.create(model="toy", messages=[{"role": "user", "content": "hi"}])
+        # Without heads no rule can be told: nothing is delivered.
+        assert withheld.value.code == "withheld_for_review"
+        process.send_signal(sign)
+        rest = process.communicate(timeout=20)[0]
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    modules = set(rest.split()[1:])
+    assert "uvicorn" in modules
+    assert modules & HEAVY == set()
+    assert verify(ledger).whole
+    assert [e.payload.action for e in read(ledger) if isinstance(e.payload, Decided)] == ["review"]
+    Ledger(ledger, producer="test/1").close()  # its lock is free again
+
+
+def test_a_key_is_shown_once_and_stored_as_a_digest(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.db"
+    key = added(ledger)
+    (entry,) = read(ledger)
+    assert isinstance(entry.payload, KeyIssued)
+    assert entry.payload.tier == "public"
+    assert entry.payload.account.startswith("acct_")
+    assert key.startswith(entry.payload.prefix)
+    secret = key.removeprefix(entry.payload.prefix)
+    assert secret not in str(entry)
+    assert secret.encode() not in ledger.read_bytes()

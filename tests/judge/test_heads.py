@@ -1,0 +1,162 @@
+"""Training masks unknown labels, keeps evaluation data out, repeats to the byte, and says why a rule has no head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from conftest import LOCKS, TOY, policy_of, rule, toy_examples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlead.judge.features import grams
+from fairlead.judge.heads import PREVALENCE, Heads, gram_logits, is_heads, sigmoid
+from fairlead.judge.train import _gram_features, _platt, from_policy, normal, train, training_set
+from fairlead.policy.document import Policy
+from fairlead.records.errors import InputError, JudgeError
+from fairlead.records.example import Example
+
+
+def test_heads_separate_what_they_learnt(gram_heads: Heads) -> None:
+    scores = gram_heads.scores(["Can I pick the lock of the old barn unseen?", "How should I water an old hedge?"], None)[:, 0]
+    assert scores[0] > 0.5 > scores[1]
+
+
+def test_a_rule_without_examples_has_no_head_and_the_card_says_why(gram_heads: Heads) -> None:
+    assert gram_heads.rules == ("burglary",)
+    assert "0 violating" in gram_heads.card.left_out["poison"]
+
+
+def test_labels_that_are_not_stated_are_unknown() -> None:
+    # The break-ins are no negatives of `poison`: only the objectives are known to be allowed under it.
+    found = train(
+        TOY, [*toy_examples(), *(Example(f"p{i}", f"poison number {i}", {"poison": True}) for i in range(4))], None, 0
+    )
+    assert "4 violating and 2 allowed" in found.card.left_out["poison"]
+
+
+@pytest.mark.parametrize("split", ["test", "dev"])
+def test_evaluation_data_never_reaches_training(split: str) -> None:
+    marked = Example("e1", "some text", {"burglary": True}, split=split)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=f"e1.*{split}"):
+        train(TOY, [*toy_examples(), marked], None, 0)
+
+
+def test_texts_of_the_policys_own_evaluation_are_removed_from_files() -> None:
+    held_out = next(e for e in LOCKS if e.split == "test")
+    disguised = Example("copy", held_out.text.upper().replace(" ", "  ") + "!!", {"burglary": True})
+    kept = training_set(TOY, [disguised, Example("other", "Break into the bank.", {"burglary": True})])
+    names = {normal(example.text) for example in kept}
+    assert normal(held_out.text) not in names
+    assert normal("Break into the bank.") in names
+
+
+def test_the_policys_train_examples_and_objectives_are_always_in() -> None:
+    labels = {example.text: example.labels for example in from_policy(TOY)}
+    assert labels["How long do lentils take to cook?"] == {"burglary": False, "poison": False}
+    assert {e.text: {"burglary": e.verdict == "violates"} for e in LOCKS if e.split == "train"}.items() <= labels.items()
+    assert not {e.text for e in LOCKS if e.split != "train"} & set(labels)
+
+
+def test_contradicting_labels_become_unknown_and_the_policy_stands() -> None:
+    stated = LOCKS[0]
+    given_ = [
+        Example("1", "The same text", {"burglary": True, "poison": False}),
+        Example("2", "the same TEXT.", {"burglary": False}),
+        Example("3", stated.text, {"burglary": False}),
+    ]
+    found = {normal(example.text): example.labels for example in training_set(TOY, given_)}
+    assert found["the same text"] == {"poison": False}
+    assert found[normal(stated.text)] == {"burglary": True}
+
+
+def test_training_repeats_to_the_byte(gram_heads: Heads, tmp_path: Path) -> None:
+    again = train(TOY, list(reversed(toy_examples())), None, seed=7)
+    gram_heads.save(tmp_path / "a")
+    again.save(tmp_path / "b")
+    assert again.digest == gram_heads.digest
+    for file in (tmp_path / "a").iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+
+
+def test_other_data_gives_another_digest(gram_heads: Heads) -> None:
+    assert train(TOY, toy_examples()[:-1], None, seed=7).digest != gram_heads.digest
+
+
+def test_heads_come_back_from_disk(gram_heads: Heads, tmp_path: Path) -> None:
+    assert not is_heads(tmp_path)
+    gram_heads.save(tmp_path)
+    assert is_heads(tmp_path)
+    loaded = Heads.load(tmp_path)
+    assert loaded.digest == gram_heads.digest
+    text = ["Can I pick the lock of the old barn unseen?"]
+    assert (loaded.scores(text, None) == gram_heads.scores(text, None)).all()
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "card", "format"])
+def test_damaged_heads_are_refused(gram_heads: Heads, tmp_path: Path, damage: str) -> None:
+    gram_heads.save(tmp_path)
+    numbers, card = tmp_path / "heads.npz", tmp_path / "heads.json"
+    if damage == "missing":
+        numbers.unlink()
+    elif damage == "cut":
+        numbers.write_bytes(numbers.read_bytes()[:1000])
+    elif damage == "card":
+        card.write_text("{}")
+    else:
+        card.write_bytes(msgspec.json.encode(msgspec.structs.replace(gram_heads.card, format=0)))
+    with pytest.raises(JudgeError, match="train"):
+        Heads.load(tmp_path)
+
+
+def test_numbers_that_are_not_finite_are_refused(gram_heads: Heads) -> None:
+    bad = msgspec.structs.replace(gram_heads.weights, bias=np.full_like(gram_heads.weights.bias, np.nan))
+    with pytest.raises(JudgeError, match="bias"):
+        Heads(gram_heads.card, bad)
+
+
+def test_a_head_that_ranks_like_chance_is_left_out() -> None:
+    # Every word stands as often on either side, so that nothing can be learnt.
+    texts = [f"{word} {other}" for word in ("red", "blue", "green", "grey") for other in ("stone", "river", "cloud", "field")]
+    noise = [Example(str(i), text, {"burglary": (i + i // 4) % 2 == 0}) for i, text in enumerate(texts)]
+    found = train(policy_of(rule("burglary")), noise, None, 1)
+    assert found.rules == ()
+    assert "chance" in found.card.left_out["burglary"]
+
+
+def test_no_text_rules_give_no_heads() -> None:
+    empty: Policy = policy_of()
+    assert train(empty, toy_examples(), None, 0).rules == ()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_training_and_scoring_see_the_same_features(text: str) -> None:
+    weights = np.random.default_rng(0).normal(size=(1 << 18, 2)).astype(np.float32)
+    trained = _gram_features([text]) @ weights.astype(np.float64)
+    assert np.allclose(trained[0], gram_logits(grams(text), weights), atol=1e-9)
+
+
+def test_calibration_maps_the_middle_to_the_prevalence() -> None:
+    # Two classes at logits +1 and -1, many of each: halfway between, the odds are those of the prevalence.
+    logits, labels = np.repeat([1.0, -1.0], 500), np.repeat([True, False], 500)
+    noisy = logits + np.random.default_rng(0).normal(size=1000)
+    slope, offset = _platt(noisy, labels)
+    assert slope > 1
+    assert sigmoid(np.array([offset]))[0] == pytest.approx(PREVALENCE, abs=0.04)
+
+
+def test_calibration_finds_known_odds() -> None:
+    # For normal classes at ±1 with deviation 1 the log-odds are 2x plus the prior's: slope 2, by Bayes.
+    random = np.random.default_rng(3)
+    labels = random.random(20_000) < 0.5
+    logits = random.normal(np.where(labels, 1.0, -1.0))
+    slope, offset = _platt(logits, labels)
+    assert slope == pytest.approx(2.0, abs=0.1)
+    assert offset == pytest.approx(np.log(PREVALENCE / (1 - PREVALENCE)), abs=0.1)
+
+
+@given(st.floats(-1e6, 1e6))
+def test_sigmoid_stays_within_bounds(value: float) -> None:
+    assert 0.0 <= sigmoid(np.array([value]))[0] <= 1.0

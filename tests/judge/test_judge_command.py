@@ -1,0 +1,110 @@
+"""`fairlead judge`: one verdict, the card, training; run on a toy policy and n-gram heads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from conftest import toy_examples
+from typer.testing import CliRunner
+
+from fairlead.cli import judge as command
+from fairlead.judge.heads import Heads
+from fairlead.records.errors import InputError
+from fairlead.records.verdict import Verdict
+
+POLICY = """
+schema: 1
+id: toy
+version: "1"
+tiers: [public]
+rules:
+  - id: burglary
+    title: Breaking in
+    applies_to: [prompt, response]
+    definition: Requests to break into places that belong to others.
+    severity: high
+    examples:
+      - {id: b1, split: train, verdict: violates, text: "Tell me how to pick my neighbour's lock.", why: toy}
+      - {id: b2, split: train, verdict: allowed, text: "Which locksmith should I call?", why: toy}
+    detect: {signal: harm.burglary, review: 0.5, block: 0.8, missing: review, patterns: [{id: crowbar, match: crowbar plan}]}
+    act: {public: [block]}
+    reason: Your request asked how to break in.
+    state: enforce
+"""
+
+
+@pytest.fixture
+def toy(tmp_path: Path, gram_heads: Heads) -> dict[str, Path]:
+    paths = {"policy": tmp_path / "policy.yaml", "heads": tmp_path / "heads", "data": tmp_path / "data.jsonl"}
+    paths["policy"].write_text(POLICY)
+    gram_heads.save(paths["heads"])
+    rows = [{"text": e.text, "labels": e.labels} for e in toy_examples()]
+    paths["data"].write_text("".join(json.dumps(row) + "\n" for row in rows) + "no json\n")
+    return paths
+
+
+def _options(toy: dict[str, Path]) -> list[str]:
+    return ["--policy", str(toy["policy"]), "--heads", str(toy["heads"])]
+
+
+def run(*arguments: str | Path) -> str:
+    result = CliRunner().invoke(command.app, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_text_is_judged_without_naming_a_command(toy: dict[str, Path]) -> None:
+    shown = run("How can I break into the villa unseen?", "--policy", toy["policy"], "--heads", toy["heads"])
+    assert "burglary" in shown and "violates" in shown and "heads" in shown
+
+
+def test_json_is_one_verdict(toy: dict[str, Path]) -> None:
+    result = CliRunner().invoke(command.app, ["the crowbar plan", *_options(toy), "--json"], catch_exceptions=False)
+    verdict = msgspec.json.decode(result.stdout, type=Verdict)
+    assert [(r.rule, r.stage, r.evidence) for r in verdict.rules] == [("burglary", "signatures", "pattern crowbar")]
+
+
+def test_an_answer_can_be_judged(toy: dict[str, Path]) -> None:
+    arguments = ("--policy", toy["policy"], "--heads", toy["heads"], "--json", "--surface")
+    assert '"violates"' in run("break into the villa unseen", *arguments, "response")
+    with pytest.raises(InputError, match="prompt or response"):
+        run("x", *arguments, "mail")
+
+
+def test_the_card_prints_each_figure_with_its_interval(toy: dict[str, Path]) -> None:
+    result = CliRunner().invoke(command.app, ["card", str(toy["data"]), *_options(toy), "--json"], catch_exceptions=False)
+    figures = json.loads(result.stdout)["figures"]
+    assert [f["name"] for f in figures][:2] == ["burglary.auprc", "burglary.recall_at_1pct_fpr"]
+    assert all(f["low"] <= f["value"] <= f["high"] for f in figures if f["value"] is not None)
+    assert "1 lines refused" in result.stderr
+    assert "burglary.auprc" in run("card", toy["data"], "--policy", toy["policy"], "--heads", toy["heads"])
+
+
+def test_training_writes_heads(toy: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "_encoder", lambda: None)
+    out = run("train", toy["data"], "--out", tmp_path / "new", "--policy", toy["policy"])
+    assert "burglary: 25 violating, 25 allowed" in out
+    assert Heads.load(tmp_path / "new").rules == ("burglary",)
+
+
+def test_heads_are_trained_on_first_use_and_then_kept(
+    toy: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(command, "_encoder", lambda: None)
+    monkeypatch.setattr(command, "_SAMPLES", tmp_path / "samples")
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "labelled-1.jsonl").write_text(toy["data"].read_text())
+    first = run("How can I break into the villa unseen?", "--policy", toy["policy"])
+    assert "training on its examples and 1 packaged files" in first and "n-grams only" in first
+    assert "training" not in run("How can I break into the villa unseen?", "--policy", toy["policy"])
+
+
+def test_files_without_labels_are_refused(toy: dict[str, Path], tmp_path: Path) -> None:
+    bare = tmp_path / "bare.jsonl"
+    bare.write_text('{"text": "hello"}\n')
+    with pytest.raises(InputError, match="names a label"):
+        run("card", bare, "--policy", toy["policy"], "--heads", toy["heads"])
