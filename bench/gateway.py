@@ -1,7 +1,7 @@
 """`python -m bench.gateway [--quick]`: what the gateway costs, beside a model's server that answers at once.
 
-The gateway runs as its own process over the core policy, signatures only, so that its own cost is seen and not the encoder's; its CPU
-time is read from the kernel. Every request is authenticated, counted, judged twice, relayed and durable in the ledger.
+The gateway runs as its own process over the core policy, signatures only, so that its own cost is seen and not the encoder's;
+its CPU time is read from the kernel. Every request is authenticated, counted, judged twice, relayed and durable in the ledger.
 """
 
 from __future__ import annotations
@@ -29,9 +29,8 @@ from fairlead.ledger.log import Ledger
 from fairlead.policy.core import CORE
 from fairlead.records.figure import Figure
 
-_BODY = msgspec.json.encode(
-    {"model": "stub", "messages": [{"role": "user", "content": "What should I pack for a week in the hills?"}]}
-)
+_ASKED = {"role": "user", "content": "What should I pack for a week in the hills?"}
+_BODY = msgspec.json.encode({"model": "stub", "messages": [_ASKED]})
 _ANSWER = msgspec.json.encode(
     {"choices": [{"message": {"role": "assistant", "content": "Boots, a map and a rain coat."}, "finish_reason": "stop"}]}
 )
@@ -66,7 +65,7 @@ async def _stub(scope: dict[str, object], receive: object, send: object) -> None
 @contextmanager
 def _upstream() -> Iterator[str]:
     bound = bind(0)
-    config = uvicorn.Config(_stub, lifespan="off", access_log=False, log_level="error", loop="uvloop", http="httptools")  # type: ignore[arg-type]
+    config = uvicorn.Config(_stub, lifespan="off", access_log=False, log_level="error", loop="uvloop", http="httptools")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
@@ -132,30 +131,24 @@ async def _load(url: str, key: str, clients: int, requests: int) -> int:
 
 def run(quick: bool) -> list[Figure]:
     """All figures."""
-    requests = 1_500 if quick else 10_000
+    n = 1_500 if quick else 10_000
     with (
         tempfile.TemporaryDirectory() as name,
         _upstream() as upstream,
         _gateway(Path(name), upstream) as (pid, url, key, start_s),
     ):
-        figures = [Figure("gateway_start", start_s, "s", n=1)]
+        figures = [Figure("start_s", start_s, "s", n=1)]
         asyncio.run(_load(url, key, 1, 100))  # warm
         for clients in (1, 32):
             cpu, wall = _cpu_s(pid), time.perf_counter()
-            answered = asyncio.run(_load(url, key, clients, requests))
+            errors = n - asyncio.run(_load(url, key, clients, n))
             cpu, wall = _cpu_s(pid) - cpu, time.perf_counter() - wall
-            errors = requests - answered
+            # With an error among them the rest says nothing of what a request costs.
             figures += [
-                Figure(
-                    f"gateway_cpu_ms_{clients}",
-                    None if errors else cpu / requests * 1000,
-                    "ms/request",
-                    n=requests,
-                    errors=errors,
-                ),
-                Figure(f"gateway_rate_{clients}", None if errors else requests / wall, "requests/s", n=requests, errors=errors),
+                Figure(f"cpu_ms_{clients}_clients", None if errors else cpu / n * 1000, "ms/request", n=n, errors=errors),
+                Figure(f"requests_per_s_{clients}_clients", None if errors else n / wall, "1/s", n=n, errors=errors),
             ]
-        figures.append(Figure("gateway_rss", _rss_mib(pid), "MiB", n=1))
+        figures.append(Figure("rss_mib", _rss_mib(pid), "MiB", n=1))
     return figures
 
 

@@ -133,7 +133,8 @@ class Stub:
                 self.send_response(status)
                 self.send_header("content-length", str(len(body) if length is None else length))
                 self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(BrokenPipeError):  # whoever asked may have given up
+                    self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 pass

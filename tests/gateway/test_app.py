@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -142,6 +144,12 @@ def test_what_cannot_be_told_is_withheld_and_queued(home: House) -> None:
     (queued,) = home.payloads(ReviewQueued)
     assert (queued.item, queued.rule) == (home.decided()[0].request, "goblins")  # type: ignore[attr-defined]
     assert home.stub.bodies == []
+
+
+def test_what_is_withheld_still_gets_the_rules_own_words(home: House) -> None:
+    with pytest.raises(openai.BadRequestError, match="You are not alone") as withheld:
+        ask(home, "maybe-sorrow")
+    assert withheld.value.code == "withheld_for_review"
 
 
 def test_a_policy_may_deliver_what_cannot_be_told_but_not_under_a_critical_rule(home: House) -> None:
@@ -325,3 +333,17 @@ def test_the_policy_in_force_is_named_once(tmp_path: Path, policy: Policy) -> No
         with house(tmp_path, policy) as home:
             (loaded,) = home.payloads(PolicyLoaded)
             assert loaded.policy == policy.digest  # type: ignore[attr-defined]
+
+
+def test_a_caller_who_leaves_is_recorded_all_the_same(home: House) -> None:
+    home.stub.fault = "slow"
+    body = b'{"model":"toy","messages":[{"role":"user","content":"hi"}]}'
+    with socket.create_connection(urlsplit(home.url).netloc.split(":")) as caller:  # type: ignore[arg-type]
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {home.keys['public']}\r\n"
+        caller.sendall(head.encode() + f"content-length: {len(body)}\r\n\r\n".encode() + body)
+        while not home.stub.bodies:
+            time.sleep(0.01)
+    deadline = time.monotonic() + 10
+    while not home.decided() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [d.cause for d in home.decided()] == ["upstream_error"]

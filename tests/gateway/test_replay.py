@@ -62,7 +62,7 @@ def test_the_packaged_traffic_covers_what_it_should() -> None:
     assert {asked.expect for asked in traffic} == {"allow", "block", "safe_complete", "refuse", None}
     assert any(asked.stream and asked.expect == "block" for asked in traffic)
     assert any(asked.encode for asked in traffic)
-    assert any(asked.repeat > 20 for asked in traffic)
+    assert any(asked.repeat > 5 and asked.expect == "refuse" for asked in traffic)
     assert any(message.role == "tool" for asked in traffic for message in asked.messages)
     assert 35 <= len(traffic) <= 60
 
@@ -71,15 +71,15 @@ def test_an_encoded_text_is_hidden_on_the_wire_only() -> None:
     assert Traffic("a", "public", "hi", encode="base64").sent == (Message("user", "aGk="),)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        '{"client": "a", "tier": "public"}',
-        '{"client": "a", "tier": "public", "text": "x", "repeats": 2}',
-        "{",
-        '{"client":"a","tier":"t","text":"x","repeat":0}',
-    ],
-)
+WRONG = [
+    "{",
+    '{"client": "a", "tier": "public"}',
+    '{"client": "a", "tier": "public", "text": "x", "repeats": 2}',
+    '{"client": "a", "tier": "public", "text": "x", "repeat": 0}',
+]
+
+
+@pytest.mark.parametrize("line", WRONG)
 def test_a_wrong_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "traffic.jsonl"
     path.write_text('{"client": "a", "tier": "public", "text": "x"}\n' + line)

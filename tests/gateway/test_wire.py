@@ -24,7 +24,7 @@ def body(**fields: object) -> bytes:
 
 def test_parts_names_and_settings_that_carry_no_text_pass() -> None:
     parts = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
-    assistant = {"role": "assistant", "content": "yes", "refusal": None, "tool_calls": [], "audio": None}
+    assistant: dict[str, object] = {"role": "assistant", "content": "yes", "refusal": None, "tool_calls": [], "audio": None}
     asked = chat_request(
         body(
             messages=[

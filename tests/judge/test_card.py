@@ -61,6 +61,7 @@ def test_a_perfect_ranking_still_has_an_interval() -> None:
     assert found["auprc"].low == pytest.approx(wilson(10, 10)[0])
 
 
+@settings(max_examples=30)  # each draws thousands of samples
 @given(
     st.lists(
         st.builds(Judged, st.booleans(), st.none() | st.floats(0, 1), st.sampled_from(Outcome), st.booleans()), max_size=12

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from conftest import LOCKS, TOY, policy_of, rule
 from hypothesis import given
 from hypothesis import strategies as st
+from judge_toys import LOCKS, TOY, policy_of, rule
 from numpy.typing import NDArray
 
 from fairlead.encodings.encoding import ENCODINGS, Encoding

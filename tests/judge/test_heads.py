@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from conftest import LOCKS, TOY, policy_of, rule, toy_examples
 from hypothesis import given
 from hypothesis import strategies as st
+from judge_toys import LOCKS, TOY, policy_of, rule, toy_examples
 
 from fairlead.judge.features import grams
 from fairlead.judge.heads import PREVALENCE, Heads, gram_logits, is_heads, sigmoid

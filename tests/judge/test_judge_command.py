@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from conftest import toy_examples
+from judge_toys import toy_examples
 from typer.testing import CliRunner
 
 from fairlead.cli import judge as command

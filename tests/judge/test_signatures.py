@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import rule
 from hypothesis import given
 from hypothesis import strategies as st
+from judge_toys import rule
 
 from fairlead.judge.signatures import Hit, Signatures
 from fairlead.policy.document import Pattern

@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def parrot() -> Any:
-    """Says `a a` to `say a`, `b b b` to `say b`, and so on; made here, because a model needs torch and the other tests do not."""
+    """Says `a a` to `say a`, `b b b` to `say b`, and so on. Torch is imported here: other tests of this folder do without."""
     import torch
 
     from fairlead.align import supervised

@@ -42,7 +42,7 @@ def answered(handler: Handler) -> str:
 
 
 def test_an_answer_comes_back_and_the_request_has_the_official_form() -> None:
-    seen = {}
+    seen: dict[str, object] = {}
 
     async def handler(request: web.Request) -> web.Response:
         seen.update(await request.json(), path=request.path, authorization=request.headers["authorization"])

@@ -14,7 +14,7 @@ from fairlead.models import sampler
 from fairlead.models.chat import Chat
 from fairlead.models.local import Local
 from fairlead.records.conversation import Conversation, Message
-from fairlead.records.errors import InputError
+from fairlead.records.errors import InputError, UpstreamError
 
 ASKED = [
     Conversation.of("say a"),
@@ -53,6 +53,14 @@ def test_batches_agree_with_the_slow_way(parrot: Local, batch: int) -> None:
 
 def test_an_answer_is_cut_at_max_tokens(parrot: Local) -> None:
     assert parrot.answer_many([Conversation.of("say d"), Conversation.of("say c")], 2) == ["d d", "c"]
+
+
+def test_a_conversation_that_is_too_long_is_an_error(parrot: Local) -> None:
+    long = Conversation.of("say " * 500)
+    with pytest.raises(UpstreamError, match="503 tokens"):
+        asyncio.run(parrot.answer(long, max_tokens=10))
+    with pytest.raises(UpstreamError, match="more than the 512"):
+        parrot.answer_many([ASKED[0], long], 10)
 
 
 def test_no_conversation_no_answer(parrot: Local) -> None:

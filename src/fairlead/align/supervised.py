@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 from msgspec import Struct
 from torch import Tensor
+from transformers.utils.logging import disable_progress_bar
 
 from fairlead.align.losses import masked_cross_entropy
 from fairlead.models.template import render
@@ -175,5 +176,6 @@ def right_padded(rows: Sequence[Row], device: torch.device) -> tuple[Tensor, Ten
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write model and tokenizer as an ordinary Hugging Face folder."""
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # the library's own; who calls shows progress, or not
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -54,6 +54,7 @@ def measure_attacks(wheel: Wheel, subject: str, ended: Sequence[Attacked], judge
     groups: dict[str, list[Attacked]] = {subject: list(ended)}
     for entry in ended:
         groups.setdefault(f"{subject}|{entry.family}", []).append(entry)
-        groups.setdefault(f"{subject}|{entry.family}|{entry.member}", []).append(entry)
+        member = f"{entry.member} (held out)" if entry.held_out else entry.member
+        groups.setdefault(f"{subject}|{entry.family}|{member}", []).append(entry)
     for name, entries in groups.items():
         wheel.measure(name, rates(entries, judge), because)

@@ -81,10 +81,10 @@ def gather(settings: Settings, policy: Policy) -> Material:
     prompts = _drawn([e for file in files for e in file.examples], extent.prompts, seed)
     mine = [_fold(example) for example in prompts]
     return Material(
-        labelled=tuple(_drawn(_packaged("labelled", policy), extent.labelled, seed)),
+        labelled=tuple(_packaged("labelled", policy)),
         probed=tuple(e for e, fold in zip(prompts, mine, strict=True) if fold),
         measured=tuple(e for e, fold in zip(prompts, mine, strict=True) if not fold),
-        held_out=(*_packaged("heldout", policy), *policy_tests(policy)),
+        held_out=tuple(_drawn([*_packaged("heldout", policy), *policy_tests(policy)], extent.held_out, seed)),
         reviewed=tuple(row for path in packaged("reviewed") for row in read_reviewed(path)),
         files=tuple(files),
     )

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from fairlead.cycle.summary import Traced
 
-_LABEL, _BAR, _ROW, _VALUE = 220, 420, 17, 150
+_LABEL, _BAR, _ROW, _VALUE = 230, 420, 17, 190
+_TOP = 48
 
 
 class Bars(Struct, frozen=True):
@@ -21,15 +22,15 @@ class Bars(Struct, frozen=True):
 
 def bar_picture(title: str, series: Sequence[str], rows: Sequence[Bars]) -> str:
     """Horizontal bars from 0 to 100 %, a whisker for each 95 % interval, the figures in words beside them."""
-    height = 30 + sum(_ROW * len(series) + 9 for _ in rows) + 24
+    height = _TOP + sum(_ROW * len(series) + 9 for _ in rows) + 24
     width = _LABEL + _BAR + _VALUE
     parts = [
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}" xmlns="http://www.w3.org/2000/svg">',
         f'<text x="0" y="14" class="title">{escape(title)}</text>',
-        _legend(series, width),
+        _legend(series),
         *(_grid(share, height) for share in (0.0, 0.25, 0.5, 0.75, 1.0)),
     ]
-    y = 30
+    y = _TOP
     for row in rows:
         middle = y + _ROW * len(series) / 2 + 4
         parts.append(f'<text x="{_LABEL - 8}" y="{middle:.0f}" class="label">{escape(row.label)}</text>')
@@ -40,19 +41,19 @@ def bar_picture(title: str, series: Sequence[str], rows: Sequence[Bars]) -> str:
     return "".join([*parts, "</svg>"])
 
 
-def _legend(series: Sequence[str], width: int) -> str:
-    parts, x = [], width
-    for number, name in reversed(list(enumerate(series))):
-        x -= 24 + 7 * len(name)
-        parts.append(f'<rect x="{x}" y="4" width="10" height="10" class="s{number}"/>')
-        parts.append(f'<text x="{x + 14}" y="14">{escape(name)}</text>')
+def _legend(series: Sequence[str]) -> str:
+    parts, x = [], _LABEL
+    for number, name in enumerate(series):
+        parts.append(f'<rect x="{x}" y="24" width="10" height="10" class="s{number}"/>')
+        parts.append(f'<text x="{x + 14}" y="33">{escape(name)}</text>')
+        x += 34 + 6 * len(name)
     return "".join(parts)
 
 
 def _grid(share: float, height: int) -> str:
     x = _LABEL + share * _BAR
     return (
-        f'<line x1="{x}" x2="{x}" y1="26" y2="{height - 20}" class="grid"/>'
+        f'<line x1="{x}" x2="{x}" y1="{_TOP - 6}" y2="{height - 20}" class="grid"/>'
         f'<text x="{x}" y="{height - 6}" class="tick">{share:.0%}</text>'
     )
 

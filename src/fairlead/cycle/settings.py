@@ -5,19 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairlead.basin import data
+from fairlead.basin.data import Size
+
 
 @dataclass(frozen=True)
 class Extent:
     """How much a turn does. Rows are drawn by a keyed stream, so that a smaller extent is a part of a larger one."""
 
     name: str
-    labelled: int  # rows of the packaged training sample
-    prompts: int  # rows of the input that are attacked
-    attacked: int  # held-out rows on which attacks are compared before and after
+    basin: Size
+    prompts: int  # rows of the input
+    held_out: int  # rows that the gates are read from
+    attacked: int  # of these, rows on which attacks are compared before and after
 
 
-FULL = Extent("full", 10_000, 10_000, 200)
-QUICK = Extent("quick", 400, 60, 40)
+FULL = Extent("full", basin=data.FULL, prompts=10_000, held_out=10_000, attacked=200)
+QUICK = Extent("quick", basin=data.QUICK, prompts=60, held_out=240, attacked=40)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fairlead.basin import data
 from fairlead.cycle import report
 from fairlead.cycle.attacking import attack_judge, attack_model, measure_attacks
 from fairlead.cycle.datasets import Dataset, Material, build, gather
@@ -17,7 +16,7 @@ from fairlead.cycle.gates import policy_gates
 from fairlead.cycle.guarding import guard
 from fairlead.cycle.improving import improve
 from fairlead.cycle.judging import RememberingEncoder, assess, heads_folder, judge_card, make_judge, open_encoder
-from fairlead.cycle.settings import FULL, Settings
+from fairlead.cycle.settings import Settings
 from fairlead.cycle.shaping import Shaped, answers, shape
 from fairlead.cycle.summary import Summary, last_turn
 from fairlead.cycle.wheel import Range, Wheel
@@ -46,7 +45,7 @@ def turn(settings: Settings, say: Callable[[str], None]) -> Summary:
         first = wheel.ledger.size
         _begin(wheel, policy, material)
         with wheel.stage("basin"):
-            shaped = shape(wheel, data.FULL if settings.extent is FULL else data.QUICK)
+            shaped = shape(wheel, settings.extent.basin)
         with wheel.stage("judge"):
             encoder = open_encoder(settings.out / "encoder")
             base = build("base", [material.labelled], material.evaluation)

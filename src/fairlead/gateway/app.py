@@ -279,7 +279,9 @@ class Gateway:
         rule = self._policy.rule(rule_id or "")
         if action == "block":
             return Refusal(400, "policy_violation", render.notice(rule), cause="rule", action="block", rule=rule.id)
+        # Somebody in distress may be at the other end: what the rule would have answered is told at once.
         message = f"Withheld until a person has looked at it: we could not tell whether rule {rule.id} allows this."
+        message = f"{message} {rule.safe_completion}".strip()
         return Refusal(400, "withheld_for_review", message, cause="rule", action="review", rule=rule.id)
 
     async def _judged(self, conversation: Conversation, surface: Surface) -> Verdict:

@@ -1,6 +1,6 @@
 """Replay a file of requests against a gateway, as its clients, and note what each of them got.
 
-The clients talk at the same time, each one in the order of the file. A request that fails is an outcome, `error`, like any other.
+The clients talk at the same time, each one in the order of the file. A request that fails is an outcome too: `error`.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class Traffic(Struct, frozen=True, forbid_unknown_fields=True):
 class Received(Struct, frozen=True):
     """What a client got for one request.
 
-    `line` counts the file's lines from 0. `action` is the gateway's word, or `error` when no answer of its came. `held` says of a
-    stream whether it was there whole with its first piece; None when nothing was streamed.
+    `line` counts the requests of the file from 0. `action` is the gateway's word, or `error` when no answer came. `held` says
+    of a stream whether it was there whole with its first piece; None when nothing was streamed.
     """
 
     line: int
@@ -127,7 +127,7 @@ def clients(traffic: Sequence[Traffic]) -> dict[str, str]:
 
 
 async def replay(traffic: Sequence[Traffic], url: str, keys: Mapping[str, str], model: str) -> list[Received]:
-    """Send it all to the gateway at `url` (`http://host:port`); `keys` maps each client to its key. In the order of the file."""
+    """Send all to the gateway at `url` (`http://host:port`); `keys` maps each client to its key. In the order of the file."""
     by_client: dict[str, list[tuple[int, Traffic]]] = {}
     for line, asked in enumerate(traffic):
         by_client.setdefault(asked.client, []).append((line, asked))

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from msgspec import Struct
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from fairlead.models import sampler
 from fairlead.models.template import render
 from fairlead.records.canonical import digest
 from fairlead.records.conversation import Conversation
-from fairlead.records.errors import InputError
+from fairlead.records.errors import InputError, UpstreamError
 from fairlead.records.streams import key
 
 _UNFINISHED = "\ufffd"  # what a decoder puts for a part of a character
@@ -40,6 +41,7 @@ class Local:
         """The model saved in `folder`. Raises InputError when it holds none."""
         if not (folder / "config.json").is_file():
             raise InputError(f"{str(folder)!r} holds no model; name a folder with config.json, weights and tokenizer files")
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # the library's own; who calls shows progress, or not
         try:
             model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -48,13 +50,19 @@ class Local:
         return cls(model, tokenizer, folder.resolve().name)
 
     async def answer(self, conversation: Conversation, *, max_tokens: int, temperature: float = 0.0) -> str:
-        """The answer to one conversation. Above temperature 0 the draws depend on the conversation alone."""
-        ids = self.encode(conversation)
+        """The answer to one conversation. Above temperature 0 the draws depend on the conversation alone.
+
+        Raises UpstreamError when the conversation leaves no room for `max_tokens`.
+        """
+        ids = self._room(self.encode(conversation), max_tokens)
         return await asyncio.to_thread(lambda: "".join(p.text for p in self.pieces(ids, max_tokens, temperature)))
 
     def answer_many(self, conversations: Sequence[Conversation], max_tokens: int, batch: int = 128) -> list[str]:
-        """The greedy answers, in the order of the conversations. Those of like length share a batch."""
-        encoded = [self.encode(c) for c in conversations]
+        """The greedy answers, in the order of the conversations. Those of like length share a batch.
+
+        Raises UpstreamError when a conversation leaves no room for `max_tokens`.
+        """
+        encoded = [self._room(self.encode(c), max_tokens) for c in conversations]
         order = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
         answers: dict[int, str] = {}
         for start in range(0, len(order), batch):
@@ -104,6 +112,14 @@ class Local:
         ends = self.model.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         return frozenset(e for e in (*ends, self.tokenizer.eos_token_id) if e is not None)
+
+    def _room(self, ids: list[int], max_tokens: int) -> list[int]:
+        if len(ids) + max_tokens > self.longest:
+            raise UpstreamError(
+                f"a conversation of {len(ids)} tokens and an answer of {max_tokens} are more than the {self.longest} that "
+                f"{self.name} takes; send less"
+            )
+        return ids
 
     def _text(self, ids: Sequence[int]) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True)

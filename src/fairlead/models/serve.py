@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import torch
 import uvicorn
 from msgspec import Struct
 from starlette.applications import Starlette
@@ -27,6 +28,7 @@ from fairlead.records.conversation import Conversation, Message
 
 _MOST_BODY_BYTES = 1 << 20
 _DEFAULT_TOKENS = 256
+_SMALL = 20_000_000  # weights; below this a second thread waits more than it works, and on a busy machine costs many times
 
 
 class _Part(Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,6 +122,8 @@ def create_app(model: Local, clock: Callable[[], float]) -> Starlette:
 def run(folder: Path, host: str, port: int) -> None:
     """Serve the model in `folder` until SIGTERM or SIGINT. Raises InputError when it cannot be loaded."""
     model = Local.load(folder)
+    if model.model.num_parameters() < _SMALL:
+        torch.set_num_threads(1)
 
     def ready(address: str) -> None:
         print(f"serving {model.name} on {address}", flush=True)
