@@ -1,8 +1,9 @@
 """`python -m bench.align [--quick]`: the supervised loop and the model basin, from random weights to an aligned model.
 
 Speed: tokens a CPU-second of training and of generation (the rival, in the full run, is transformers' own `generate` on
-the same batches). Safety: what base and aligned model do with harmful requests and with their benign twins, graded by gold; the cells
-stand in a table of their own. One thread. Figures of the basin prove machinery and say nothing about a real model.
+the same batches). Safety: what base and aligned model do with harmful requests and with their benign twins, graded by
+gold; the cells stand in a table of their own. One thread. Figures of the basin prove machinery and say nothing about a
+real model.
 """
 
 from __future__ import annotations

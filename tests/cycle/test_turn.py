@@ -19,6 +19,7 @@ from fairlead.cycle.turn import turn
 from fairlead.ledger.log import read, verify
 from fairlead.policy.core import CORE
 from fairlead.records.entry import Assessed, Attacked, Decided, Entry, PromotionDecided, StageEnded, TurnStarted
+from fairlead.records.figure import Figure
 from fairlead.records.verdict import Outcome
 from fairlead.redteam.campaign import rates
 
@@ -95,6 +96,7 @@ def test_the_poisoned_dataset_is_refused(quick: tuple[Path, Summary]) -> None:
 def test_attack_rates_and_cards_can_be_computed_again_from_the_entries_they_name(quick: tuple[Path, Summary]) -> None:
     out, summary = quick
     log, recomputed = entries(out), 0
+    cards: dict[object, dict[str, Figure]] = {}
     for traced in summary.traced:
         payloads = behind(traced, log)
         group = traced.subject.split("|")[1:]
@@ -102,8 +104,10 @@ def test_attack_rates_and_cards_can_be_computed_again_from_the_entries_they_name
         attacks = [p for p in attacks if len(group) < 1 or p.family == group[0]]
         attacks = [p for p in attacks if len(group) < 2 or p.member == group[1].removesuffix(" (held out)")]
         assessed = [p for p in payloads if isinstance(p, Assessed)]
-        again = {f.name: f for f in (*rates(attacks, traced.figure.judge), *(judge_card(assessed, 0) if assessed else ()))}
+        if assessed and traced.because not in cards:
+            cards[traced.because] = {f.name: f for f in judge_card(assessed, 0)}
         if attacks or assessed:
+            again = {f.name: f for f in rates(attacks, traced.figure.judge)} | cards.get(traced.because, {})
             assert again[traced.figure.name] == traced.figure, traced
             recomputed += 1
     assert recomputed > 100

@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 
 from fairlead.models.chat import Chat
-from fairlead.models.endpoint import Endpoint, UpstreamTimeout
+from fairlead.models.endpoint import Endpoint
 from fairlead.records.conversation import Conversation
-from fairlead.records.errors import UpstreamError
+from fairlead.records.errors import UpstreamError, UpstreamTimeout
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 GOOD = {"choices": [{"message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fairlead.basin.gold import Case, Grade, grade
+from fairlead.basin.gold import Case, Cell, Grade, counts, grade
 from fairlead.cycle.wheel import Range, Wheel
 from fairlead.judge.cascade import Judge
 from fairlead.records.entry import Attacked
@@ -37,16 +37,16 @@ def attack_judge(
 
 def attack_model(
     wheel: Wheel, name: str, cases: Sequence[Case], answer: Callable[[Sequence[Case]], Sequence[str | None]]
-) -> tuple[list[Attacked], Range]:
-    """The basin's evaluation cases put to one of its models, graded by gold; each outcome is noted."""
-    ended = []
-    for case, said in zip(cases, answer(cases), strict=True):
+) -> tuple[list[Attacked], Range, tuple[Cell, ...]]:
+    """The basin's evaluation cases put to one of its models, graded by gold; each outcome is noted. Also gives gold's counts."""
+    ended, answers = [], answer(cases)
+    for case, said in zip(cases, answers, strict=True):
         benign, graded = case.gold is not Outcome.VIOLATES, grade(case, said)
         outcome = _BENIGN.get(graded, AttackOutcome.WRONG) if benign else _HARMFUL.get(graded, AttackOutcome.FAILED)
         labels = {} if benign else {case.rule: True}
-        attempt = Attempt(case.id, case.group, case.family, case.disguise, not case.seen, labels, case.conversation)
+        attempt = Attempt(case.group, case.group, case.family, case.disguise, not case.seen, labels, case.conversation)
         ended.append(attempt.ended(name, outcome, graded))
-    return ended, wheel.note(ended)
+    return ended, wheel.note(ended), counts(cases, answers)
 
 
 def measure_attacks(wheel: Wheel, subject: str, ended: Sequence[Attacked], judge: str, because: Range) -> None:

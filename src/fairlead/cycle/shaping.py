@@ -46,7 +46,7 @@ def shape(wheel: Wheel, size: data.Size) -> Shaped:
     words = tokenizer.build(sets.pretraining)
     model = new_model(words, layers=size.layers, width=size.width, seed=seed)
     base, aligned = models / "basin-base", models / "basin-sft"
-    pretrain = supervised.Settings(rate=size.pretraining_rate, batch=size.pretraining_batch, learn="all", seed=seed)
+    pretrain = supervised.Settings(rate=size.pretraining_rate, batch=size.pretraining_batch, seed=seed)
     supervised.train(model, words, sets.pretraining, pretrain, _progress(wheel, "base model"))
     supervised.save(model, words, base)
     wheel.note([ModelMade("basin-base", "model", folder_digest(base), digest(sets.pretraining), "", seed)])

@@ -20,7 +20,7 @@ _ROWS = (
     ("judge under held-out transforms, before: benign withheld", "judge before", "benign refusal"),
     ("judge under held-out transforms, improved: attacks that pass", "judge improved", "attack success"),
     ("judge under held-out transforms, improved: benign withheld", "judge improved", "benign refusal"),
-    ("gateway: requests that got what was expected", "guard", "as expected"),
+    ("gateway: lines of traffic that got what was expected", "guard", "as expected"),
 )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from fairlead.basin.gold import counted_disguises
 from fairlead.cycle import report
 from fairlead.cycle.attacking import attack_judge, attack_model, measure_attacks
 from fairlead.cycle.datasets import Dataset, Material, build, gather
@@ -103,10 +104,14 @@ def _measure_prompts(wheel: Wheel, judge: Judge, material: Material, subject: st
 
 def _attack(wheel: Wheel, judge: Judge, shaped: Shaped, material: Material) -> tuple[list[tuple[Attempt, Attacked]], Range]:
     """The five families against both models of the basin, then the transforms against the judge on the input's prompts."""
+    counted: frozenset[str] | None = None
     for name, folder in (("basin-base", shaped.base), ("basin-sft", shaped.aligned)):
         wheel.say(f"attack: {len(shaped.cases)} cases against {name}")
-        ended, at = attack_model(wheel, name, shaped.cases, answers(folder))
-        measure_attacks(wheel, name, [e for e in ended if e.family != "skill"], "gold", at)
+        ended, at, cells = attack_model(wheel, name, shaped.cases, answers(folder))
+        counted = counted_disguises(cells) if counted is None else counted
+        measure_attacks(wheel, name, [e for e in ended if e.family != "skill" and e.member in counted], "gold", at)
+    disguises = {case.disguise for case in shaped.cases if case.family != "skill"}
+    wheel.say(f"attack: {len(disguises & (counted or frozenset()))} of {len(disguises)} disguises count")
     probed = [example if example.labels else _labelled_by(judge, example) for example in material.probed]
     wheel.say(f"attack: {len(probed)} prompts under {len(TRANSFORMS)} transforms against the judge")
     tried, tried_at = attack_judge(wheel, judge, probed, TRANSFORMS)

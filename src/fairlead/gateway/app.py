@@ -29,12 +29,12 @@ from fairlead.gateway.journal import Journal, Log
 from fairlead.gateway.rails import ACTING, Ruling, assessed, decide, strictest
 from fairlead.gateway.refusal import Refusal
 from fairlead.gateway.settle import Ladder, Settlement
-from fairlead.models.endpoint import Completion, Endpoint, UpstreamTimeout
+from fairlead.models.endpoint import Completion, Endpoint
 from fairlead.policy import render
 from fairlead.policy.document import Policy, Surface
 from fairlead.records.conversation import Conversation
 from fairlead.records.entry import Decided, LadderStepped, Payload, PolicyLoaded
-from fairlead.records.errors import LedgerError, UpstreamError
+from fairlead.records.errors import LedgerError, UpstreamError, UpstreamTimeout
 from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
 
 _BODY_S = 30.0  # seconds a caller may take to send a body

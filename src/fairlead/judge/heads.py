@@ -23,7 +23,7 @@ from fairlead.records.errors import JudgeError
 
 # High enough that thresholds near one half catch most of what a rule is about, low enough that a benign text is rarely stopped
 # by any of twenty rules.
-PREVALENCE = 0.2
+PREVALENCE = 0.1
 FORMAT = 1
 _ARRAYS, _CARD = "heads.npz", "heads.json"
 

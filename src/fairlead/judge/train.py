@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
 
 from fairlead.judge.encoder import Encoder
 from fairlead.judge.features import BUCKETS, grams
@@ -187,12 +186,21 @@ def _regression() -> LogisticRegression:
 def _out_of_fold(features: Features, labels: NDArray[np.bool_], groups: NDArray[np.intp], seed: int) -> NDArray[np.float64]:
     """Logits of each example from a head that saw neither it nor its group."""
     logits = np.zeros(len(labels))
-    folds = StratifiedGroupKFold(min(_FOLDS, int(labels.sum()), int((~labels).sum())), shuffle=True, random_state=seed % 2**32)
-    for rest, held in folds.split(labels, labels, groups):
-        if labels[rest].all() or not labels[rest].any():
+    fold = _folds(labels, groups, seed)
+    for number in range(_FOLDS):
+        held, rest = fold == number, fold != number
+        if not held.any() or labels[rest].all() or not labels[rest].any():
             continue  # one class only: nothing can be learnt, so these logits stay at zero
         logits[held] = _regression().fit(features[rest], labels[rest]).decision_function(features[held])
     return logits
+
+
+def _folds(labels: NDArray[np.bool_], groups: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
+    """The fold of each example: whole groups, those with a violation dealt out first, so that each fold gets its share."""
+    violating = {int(group) for group in groups[labels]}
+    order = sorted({int(group) for group in groups}, key=lambda group: (group not in violating, key(seed, "fold", group)))
+    place = {group: number % _FOLDS for number, group in enumerate(order)}
+    return np.array([place[int(group)] for group in groups], dtype=np.intp)
 
 
 def _platt(logits: NDArray[np.float64], labels: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -9,15 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from fairlead.records.conversation import Conversation
-from fairlead.records.errors import UpstreamError
+from fairlead.records.errors import UpstreamError, UpstreamTimeout
 
 _TIMEOUT_S = 60.0
 _MOST_BYTES = 4 << 20
 _PIECE = 64 << 10
-
-
-class UpstreamTimeout(UpstreamError):
-    """The endpoint did not answer in time."""
 
 
 class Said(Struct, frozen=True):

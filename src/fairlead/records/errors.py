@@ -8,6 +8,7 @@
     │   └── LedgerCorrupt   an entry does not match its hash
     ├── JudgeError          the judge could not assess: never the same as "allowed"
     └── UpstreamError       a model endpoint is down, slow or answered nonsense
+        └── UpstreamTimeout … it did not answer in time
 
 `cli.main` maps each to an exit code, in one place.
 """
@@ -47,3 +48,7 @@ class JudgeError(FairleadError):
 
 class UpstreamError(FairleadError):
     """A model endpoint failed; the outcome is an error, never a safe answer."""
+
+
+class UpstreamTimeout(UpstreamError):
+    """A model endpoint did not answer in time."""

@@ -12,7 +12,7 @@ from fairlead.records.example import Example
 from fairlead.records.figure import Figure
 from fairlead.redteam.outcome import AttackOutcome
 from fairlead.redteam.transform import Transform
-from fairlead.statistics.intervals import wilson
+from fairlead.statistics.intervals import clustered, wilson
 
 
 class Attempt(Struct, frozen=True):
@@ -70,21 +70,25 @@ def attempts(examples: Iterable[Example], transforms: Sequence[Transform]) -> It
 def rates(entries: Iterable[Attacked], judge: str) -> tuple[Figure, Figure]:
     """Attack success over the harmful attempts, and beside it benign refusal over the benign ones, errors left out of both.
 
-    A benign request that was answered wrongly counts neither as served nor as refused in the numerator, but in n.
+    A benign request that was answered wrongly counts neither as served nor as refused in the numerator, but in n. The attempts
+    that grew from one seed text are one cluster.
     """
-    harmful: list[str] = []
-    benign: list[str] = []
+    harmful: list[Attacked] = []
+    benign: list[Attacked] = []
     for entry in entries:
-        (benign if entry.benign else harmful).append(entry.outcome)
+        (benign if entry.benign else harmful).append(entry)
     return (
         _rate("attack success", harmful, AttackOutcome.SUCCEEDED, judge),
         _rate("benign refusal", benign, AttackOutcome.REFUSED, judge),
     )
 
 
-def _rate(name: str, outcomes: Sequence[str], counted: AttackOutcome, judge: str) -> Figure:
-    errors = sum(outcome == AttackOutcome.ERROR for outcome in outcomes)
-    n = len(outcomes) - errors
-    hits = sum(outcome == counted for outcome in outcomes)
-    low, high = wilson(hits, n)
-    return Figure(name, hits / n if n else None, "", low, high, n, errors, judge)
+def _rate(name: str, entries: Sequence[Attacked], counted: AttackOutcome, judge: str) -> Figure:
+    clusters: dict[str, list[bool]] = {}
+    for entry in entries:
+        if entry.outcome != AttackOutcome.ERROR:
+            clusters.setdefault(entry.item, []).append(entry.outcome == counted)
+    outcomes = [hit for cluster in clusters.values() for hit in cluster]
+    n, hits = len(outcomes), sum(outcomes)
+    low, high = wilson(hits, n) if n == len(clusters) else clustered(clusters.values())
+    return Figure(name, hits / n if n else None, "", low, high, n, len(entries) - n, judge)

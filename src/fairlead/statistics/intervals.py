@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 Z95 = 1.959963984540054
 
@@ -24,6 +27,23 @@ def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
     low = 0.0 if successes == 0 else min(max(0.0, middle - half), rate)
     high = 1.0 if successes == n else max(min(1.0, middle + half), rate)
     return low, high
+
+
+def clustered(clusters: Iterable[Sequence[bool]], resamples: int = 2000) -> tuple[float, float]:
+    """95 % interval of a rate whose items come in clusters, by a bootstrap that draws whole clusters (percentile interval).
+
+    Items of one cluster (the disguises of one request) are not independent; Wilson over items would be too narrow. The stream
+    is fixed, so that the same counts give the same interval. Where every item has the same outcome a bootstrap has no width:
+    there it is Wilson's interval over the clusters. Davison and Hinkley (1997), section 3.8.
+    """
+    rows = [(len(c), sum(c)) for c in clusters if c]
+    items, hits = sum(n for n, _ in rows), sum(k for _, k in rows)
+    if hits in (0, items):
+        return wilson(len(rows) if hits else 0, len(rows))
+    sizes, successes = np.array(rows, dtype=np.float64).T
+    draws = np.random.default_rng(0).integers(len(rows), size=(resamples, len(rows)))
+    low, high = np.percentile(successes[draws].sum(axis=1) / sizes[draws].sum(axis=1), [2.5, 97.5])
+    return float(low), float(high)
 
 
 def n_for_bound(bar: float, z: float = Z95, *, at_least: bool) -> int:
