@@ -44,7 +44,7 @@ def finish(bench: str, figures: Sequence[Figure], *, quick: bool) -> int:
     wanted = {name: bar for name, bar in bars(bench).items() if not (quick and bar.full_only)}
     found = {figure.name: figure for figure in figures}
     rows = [*figures, *(Figure(name, None) for name in wanted if name not in found)]
-    table = Table(title=f"bench.{bench}" + (" --quick: no rivals, small n" if quick else ""))
+    table = Table(title=f"bench.{bench}" + (" --quick: small n" if quick else ""))
     for column in ("figure", "value", "low – high", "n", "rival", "bar", "holds"):
         table.add_column(column)
     out = []

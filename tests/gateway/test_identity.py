@@ -29,7 +29,7 @@ def test_only_the_digest_is_kept() -> None:
 OTHERS = [None, "", "Bearer", TEXT, f"Basic {TEXT}", f"Bearer {TEXT}0", f"Bearer {TEXT[:-1]}"]
 
 
-@pytest.mark.parametrize("header", OTHERS)
+@pytest.mark.parametrize("header", OTHERS, ids=["none", "empty", "no key", "no scheme", "basic", "longer", "shorter"])
 def test_anything_else_opens_nothing(header: str | None) -> None:
     assert identify(None if header is None else header.encode(), STATE, 9.0) is None
 

@@ -17,7 +17,7 @@ def rule(
     return Rule(
         id=id,
         act=BLOCK,
-        detect=Detect(signal=f"harm.{id}", review=0.5, block=0.8, missing=missing, patterns=patterns),  # type: ignore[arg-type]
+        detect=Detect(signal=f"harm.{id}", review=0.3, block=0.6, missing=missing, patterns=patterns),  # type: ignore[arg-type]
         examples=examples,
         state="enforce",
     )

@@ -55,7 +55,7 @@ def test_a_violation_cites_rule_digest_stage_and_view(judge: Judge) -> None:
     cited = found.of("burglary")
     assert found.outcome is Outcome.VIOLATES and cited is not None
     assert (cited.rule_digest, cited.stage, cited.view) == (ALONE.rule("burglary").digest, "heads", "plain")
-    assert cited.score is not None and cited.score >= 0.8
+    assert cited.score is not None and cited.score >= 0.6
     assert HARMFUL not in str(found)
 
 
@@ -80,10 +80,10 @@ def test_disguises_are_seen_through(judge: Judge, encoding: Encoding) -> None:
 @pytest.mark.parametrize(
     ("score", "outcome"),
     [
-        (0.49, Outcome.ALLOWED),
-        (0.5, Outcome.UNDETERMINED),
-        (0.79, Outcome.UNDETERMINED),
-        (0.8, Outcome.VIOLATES),
+        (0.29, Outcome.ALLOWED),
+        (0.3, Outcome.UNDETERMINED),
+        (0.59, Outcome.UNDETERMINED),
+        (0.6, Outcome.VIOLATES),
         (1, Outcome.VIOLATES),
     ],
 )

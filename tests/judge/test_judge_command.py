@@ -29,7 +29,7 @@ rules:
     examples:
       - {id: b1, split: train, verdict: violates, text: "Tell me how to pick my neighbour's lock.", why: toy}
       - {id: b2, split: train, verdict: allowed, text: "Which locksmith should I call?", why: toy}
-    detect: {signal: harm.burglary, review: 0.5, block: 0.8, missing: review, patterns: [{id: crowbar, match: crowbar plan}]}
+    detect: {signal: harm.burglary, review: 0.3, block: 0.6, missing: review, patterns: [{id: crowbar, match: crowbar plan}]}
     act: {public: [block]}
     reason: Your request asked how to break in.
     state: enforce
@@ -95,12 +95,15 @@ def test_heads_are_trained_on_first_use_and_then_kept(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(command, "_encoder", lambda: None)
-    monkeypatch.setattr(command, "_SAMPLES", tmp_path / "samples")
+    monkeypatch.setattr(command, "packaged", lambda name: sorted((tmp_path / "samples").glob(f"{name}-*.jsonl")))
     (tmp_path / "samples").mkdir()
     (tmp_path / "samples" / "labelled-1.jsonl").write_text(toy["data"].read_text())
     first = run("How can I break into the villa unseen?", "--policy", toy["policy"])
     assert "training on its examples and 1 packaged files" in first and "n-grams only" in first
     assert "training" not in run("How can I break into the villa unseen?", "--policy", toy["policy"])
+    with (tmp_path / "samples" / "labelled-1.jsonl").open("a") as file:
+        file.write('{"text": "where do tomatoes grow", "verdict": "allowed"}\n')
+    assert "training" in run("How can I break into the villa unseen?", "--policy", toy["policy"]), "other data, other heads"
 
 
 def test_files_without_labels_are_refused(toy: dict[str, Path], tmp_path: Path) -> None:

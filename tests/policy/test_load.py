@@ -12,6 +12,10 @@ from hypothesis import strategies as st
 from fairlead.policy.load import load, parse
 from fairlead.records.errors import InputError, PolicyError
 
+LEAK = (
+    "    - {id: e1, text: a, verdict: violates, why: w, split: train, group: g}\n"
+    "    - {id: e2, text: b, verdict: allowed, why: w, split: test, group: g}"
+)
 BASE = """schema: 1
 id: t
 version: "1"
@@ -56,6 +60,8 @@ def test_a_right_file_loads() -> None:
         ("[public, internal]", "[]", 4, "no tier"),
         ("id: t", "id: t\nid: u", 3, "stands twice"),
         ("block: 0.8", "block: 0.3", 9, "must order"),
+        ("block: 0.8}", "block: 0.8, patterns: [{id: p, match: '(?=a)'}]}", 9, "pattern 'p' is not RE2"),
+        ("definition: x", f"definition: x\n    examples:\n{LEAK}", 10, "group 'g' lies in train and in test"),
         ("schema: 1", "schema: 2", 1, "Invalid"),
         ('version: "1"', "version: &a [*a]", 3, "aliases"),
         ('version: "1"', "version: !!python/object:os.system x", 3, "cannot read"),

@@ -23,7 +23,7 @@ def cycle(
         str | None,
         typer.Option(help="An OpenAI-compatible server to put behind the gateway; the basin's model when not given."),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A small turn of about a minute.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A small turn: one to two minutes.")] = False,
 ) -> None:
     """Turn the wheel once: basin, judge, guard, attack, investigate, improve, report."""
     # Training needs torch and scikit-learn, which no other command should have to load.

@@ -13,14 +13,17 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
-import fairlead
+from fairlead import __version__
 from fairlead.judge.card import Judged, card
 from fairlead.judge.cascade import Judge
 from fairlead.judge.encoder import Encoder, is_encoder
-from fairlead.judge.heads import Heads, is_heads
+from fairlead.judge.heads import PREVALENCE, Heads, is_heads
 from fairlead.measure.prompts import read_prompts
+from fairlead.measure.samples import packaged
+from fairlead.policy.core import CORE
 from fairlead.policy.document import Policy, Surface
 from fairlead.policy.load import load
+from fairlead.records.canonical import digest
 from fairlead.records.conversation import Conversation
 from fairlead.records.errors import InputError
 from fairlead.records.example import Example
@@ -39,11 +42,6 @@ class _TextByDefault(TyperGroup):
 
 app = typer.Typer(cls=_TextByDefault, no_args_is_help=True, help="Judge texts against the policy.")
 
-_ROOT = Path(fairlead.__file__).parent
-_INSTALLED, _CHECKOUT = _ROOT / "policies" / "core.yaml", _ROOT.parents[1] / "policies" / "core.yaml"
-_POLICY = _INSTALLED if _INSTALLED.exists() else _CHECKOUT
-_SAMPLES = _ROOT / "samples"
-
 PolicyOption = Annotated[Path, typer.Option("--policy", help="The policy file.", show_default=False)]
 HeadsOption = Annotated[Path | None, typer.Option("--heads", help="Folder of trained heads; the cache's when not given.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -53,7 +51,7 @@ Files = Annotated[list[Path], typer.Argument(help="Labelled JSONL or CSV files."
 @app.command("text")
 def text_command(
     text: Annotated[str, typer.Argument(help="The text to judge.")],
-    policy: PolicyOption = _POLICY,
+    policy: PolicyOption = CORE,
     heads: HeadsOption = None,
     surface: Annotated[str, typer.Option(help="prompt or response")] = "prompt",
     json: JsonOption = False,
@@ -72,7 +70,7 @@ def text_command(
 
 
 @app.command("card")
-def card_command(files: Files, policy: PolicyOption = _POLICY, heads: HeadsOption = None, json: JsonOption = False) -> None:
+def card_command(files: Files, policy: PolicyOption = CORE, heads: HeadsOption = None, json: JsonOption = False) -> None:
     """Print AUPRC and recall at 1 % false positives with intervals, for each rule that the files label."""
     rules = load(policy)
     judge = _judge(rules, heads)
@@ -87,7 +85,7 @@ def card_command(files: Files, policy: PolicyOption = _POLICY, heads: HeadsOptio
 def train_command(
     files: Annotated[list[Path] | None, typer.Argument(help="Labelled JSONL or CSV files.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the heads.")] = Path("out/heads"),
-    policy: PolicyOption = _POLICY,
+    policy: PolicyOption = CORE,
     seed: Annotated[int, typer.Option(help="Seed of the folds.")] = 0,
 ) -> None:
     """Train heads on the policy's train examples and on labelled files."""
@@ -126,10 +124,12 @@ def _examples(files: list[Path], policy: Policy) -> list[Example]:
 
 def _judge(policy: Policy, heads: Path | None) -> Judge:
     """The judge with the heads given, or with the cache's, which are trained when it has none for this policy."""
-    cached = _cache() / "heads" / f"{policy.digest[:12]}-{fairlead.__version__}"
+    samples = packaged("labelled")
+    # Whatever changes the heads changes the name: rules, data, recipe.
+    made_of = (policy.digest, [path.read_text("utf-8") for path in samples], PREVALENCE, __version__)
+    cached = _cache() / "heads" / digest(made_of)[:16]
     folder = heads or cached
     if heads is None and not is_heads(cached):
-        samples = sorted(_SAMPLES.glob("labelled-*.jsonl"))
         _say(
             f"no heads for policy {policy.id} {policy.version} yet: training on its examples and {len(samples)} packaged files"
         )

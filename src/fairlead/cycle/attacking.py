@@ -38,7 +38,7 @@ def attack_judge(
 def attack_model(
     wheel: Wheel, name: str, cases: Sequence[Case], answer: Callable[[Sequence[Case]], Sequence[str | None]]
 ) -> tuple[list[Attacked], Range, tuple[Cell, ...]]:
-    """The basin's evaluation cases put to one of its models, graded by gold; each outcome is noted. Also gives gold's counts."""
+    """The basin's evaluation cases put to one of its models, graded by gold, each outcome noted; and gold's counts of them."""
     ended, answers = [], answer(cases)
     for case, said in zip(cases, answers, strict=True):
         benign, graded = case.gold is not Outcome.VIOLATES, grade(case, said)

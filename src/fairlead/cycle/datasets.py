@@ -81,7 +81,7 @@ def gather(settings: Settings, policy: Policy) -> Material:
     prompts = _drawn([e for file in files for e in file.examples], extent.prompts, seed)
     mine = [_fold(example) for example in prompts]
     return Material(
-        labelled=tuple(_packaged("labelled", policy)),
+        labelled=tuple(_drawn(_packaged("labelled", policy), extent.labelled, seed)),
         probed=tuple(e for e, fold in zip(prompts, mine, strict=True) if fold),
         measured=tuple(e for e, fold in zip(prompts, mine, strict=True) if not fold),
         held_out=tuple(_drawn([*_packaged("heldout", policy), *policy_tests(policy)], extent.held_out, seed)),

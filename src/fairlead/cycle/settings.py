@@ -15,13 +15,14 @@ class Extent:
 
     name: str
     basin: Size
+    labelled: int  # rows of the packaged sample to train heads on
     prompts: int  # rows of the input
     held_out: int  # rows that the gates are read from
     attacked: int  # of these, rows on which attacks are compared before and after
 
 
-FULL = Extent("full", basin=data.FULL, prompts=10_000, held_out=10_000, attacked=200)
-QUICK = Extent("quick", basin=data.QUICK, prompts=60, held_out=240, attacked=40)
+FULL = Extent("full", basin=data.FULL, labelled=10_000, prompts=10_000, held_out=10_000, attacked=200)
+QUICK = Extent("quick", basin=data.QUICK, labelled=10_000, prompts=60, held_out=240, attacked=40)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from fairlead.records.figure import Figure
 from fairlead.records.streams import key
@@ -68,8 +70,8 @@ def _ranked(items: Sequence[Judged], seed: int) -> tuple[_Interval, _Interval]:
     worst = {True: float("-inf"), False: float("inf")}
     ranking = Ranking(labels, [worst[item.label] if item.score is None else item.score for item in items])
 
-    def recall(curve: Curve) -> float:
-        return recall_at_fpr(curve, FALSE_POSITIVE_RATE).recall
+    def recall(curve: Curve) -> NDArray[np.float64]:
+        return recall_at_fpr(curve, FALSE_POSITIVE_RATE)
 
     return _interval(ranking, average_precision, sum(labels), seed), _interval(ranking, recall, sum(labels), seed)
 
@@ -79,7 +81,7 @@ def _interval(ranking: Ranking, statistic: Statistic, positives: int, seed: int)
 
     Taking the area as a proportion of the positives follows Boyd, Eng and Page (ECML 2013), section 3.2.
     """
-    value = statistic(ranking.curve())
+    value = float(statistic(ranking.curve()))
     low, high = bootstrap(ranking, statistic, seed)
     if high - low < 1e-12:
         low, high = wilson(round(value * positives), positives)

@@ -195,7 +195,7 @@ def _take_lock(path: Path) -> int:
         holder = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
         os.close(lock)
         raise LedgerLocked(
-            f"{path} is open for writing in process {holder}; wait until it ends, or name another file with --out"
+            f"{path} is open for writing in process {holder}; wait until it ends, or name another file"
         ) from error
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)

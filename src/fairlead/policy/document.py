@@ -33,13 +33,14 @@ class Objective(_Strict, frozen=True):
 
 
 class RuleExample(_Strict, frozen=True):
-    """One text with its verdict and the reason for it."""
+    """One text with its verdict and the reason for it. Examples of one `group`, such as benign twins, share a split."""
 
     id: str
     text: str
     verdict: Literal["violates", "allowed"]
     why: str
     split: Split
+    group: str = ""
 
 
 class Comparison(_Strict, frozen=True):

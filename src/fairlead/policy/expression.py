@@ -1,7 +1,7 @@
 """The language of `when:`: a few forms of Python's expressions, parsed once, typed at load, compiled to a closure.
 
     or_test   := comparisons joined by `and`, `or`, `not`, brackets
-    compare   := value (< <= > >= == != | in) value
+    compare   := value (< <= > >= == !=) value
     value     := number | "text" | signal.harm["NAME"] | tier | surface | count("ACTION", rule="GLOB", window="24h")
 
 Nothing else can be written, so nothing else can be reached: the text never meets `eval`. A signal that is missing makes the

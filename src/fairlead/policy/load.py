@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import re2
 import yaml
 
 from fairlead.policy import document
 from fairlead.policy.act import Act
-from fairlead.policy.document import Policy, Rule
+from fairlead.policy.document import Detect, Policy, Rule
 from fairlead.policy.expression import ExpressionError, compile_when
 from fairlead.records.errors import InputError, PolicyError
 
@@ -22,6 +23,8 @@ from fairlead.records.errors import InputError, PolicyError
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]*)`")
 _MOST_WORDS = 120
+_QUIET = re2.Options()
+_QUIET.log_errors = False
 
 
 def load(path: Path) -> Policy:
@@ -159,6 +162,7 @@ def _problems(policy: Policy) -> Iterator[tuple[str, str]]:
     for i, tool in enumerate(policy.tools):
         yield from _unknown_tiers(tool.act, policy, f"$.tools[{i}].act")
     yield from _unknown_tiers(policy.quotas, policy, "$.quotas")
+    yield from _leaks(policy)
     steps = [rung.at for rung in policy.ladder]
     if steps != sorted(set(steps)):
         yield "$.ladder", f"the rungs stand at {steps}; each must be higher than the one before"
@@ -176,6 +180,7 @@ def _rule_problems(policy: Policy, rule: Rule, at: str) -> Iterator[tuple[str, s
     if rule.detect is not None:
         if not 0 < rule.detect.review <= rule.detect.block <= 1:
             yield f"{at}.detect", "thresholds must order as 0 < review <= block <= 1"
+        yield from _patterns(rule.detect, f"{at}.detect")
         if not rule.definition:
             yield at, f"rule {rule.id!r} has no definition; say what violates and what does not"
     if rule.when is not None:
@@ -183,6 +188,28 @@ def _rule_problems(policy: Policy, rule: Rule, at: str) -> Iterator[tuple[str, s
             compile_when(rule.when, _signals(policy))
         except ExpressionError as error:
             yield f"{at}.when", f"`when` of rule {rule.id!r}: {error}"
+
+
+def _leaks(policy: Policy) -> Iterator[tuple[str, str]]:
+    """Groups of examples that lie in two splits: who trains on one would be measured on its twin."""
+    splits: dict[str, str] = {}
+    for i, rule in enumerate(policy.rules):
+        for j, example in enumerate(rule.examples):
+            first = splits.setdefault(example.group or f"\0{example.id}", example.split)
+            if first != example.split:
+                where = f"$.rules[{i}].examples[{j}].split"
+                yield where, f"group {example.group!r} lies in {first} and in {example.split}; keep a group in one split"
+
+
+def _patterns(detect: Detect, at: str) -> Iterator[tuple[str, str]]:
+    for k, pattern in enumerate(detect.patterns):
+        try:
+            re2.compile(pattern.match, _QUIET)
+        except re2.error as error:
+            yield (
+                f"{at}.patterns[{k}]",
+                f"pattern {pattern.id!r} is not RE2: {error}; look-around and back-references are not read",
+            )
 
 
 def _signals(policy: Policy) -> frozenset[str]:

@@ -170,7 +170,10 @@ class Attacked(Payload, frozen=True, tag="attack.made"):
 
 
 class Labelled(Payload, frozen=True, tag="label.given"):
-    """Somebody said what a text is. `by` is `reviewer:NAME`, `finding` or `gold`; `item` names the text, never holds it."""
+    """Somebody said what a text is. `by` is `reviewer:NAME`, `finding`, or `twin` for a benign request in a finding's disguise.
+
+    `item` names the text, never holds it.
+    """
 
     item: str
     rule: str

@@ -12,15 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 REPETITIONS = 1_000
+_AT_ONCE = 2_000_000
 _LOW, _HIGH = 2.5, 97.5
 
 
 class Curve(NamedTuple):
-    """Cumulative weight of positives and negatives at or above each distinct score, from the highest score down."""
+    """Cumulative weight of positives and negatives at or above each distinct score, from the highest score down.
+
+    The last axis runs over the distinct scores; axes before it are resamples, computed side by side.
+    """
 
     positives: NDArray[np.float64]
     negatives: NDArray[np.float64]
-    thresholds: NDArray[np.float64]
 
 
 class Ranking:
@@ -38,51 +41,44 @@ class Ranking:
         order = np.argsort(-values, kind="stable")
         self.labels, scores_down = truth[order], values[order]
         self._ends = np.flatnonzero(np.append(scores_down[:-1] != scores_down[1:], True))
-        self._thresholds = scores_down[self._ends]
 
     def curve(self, weights: NDArray[np.float64] | None = None) -> Curve:
-        """The curve with each item, in sorted order, counted `weights` times; once when None."""
+        """The curve with each item, in sorted order, counted `weights` [..., items] times; once when None."""
         counts = np.ones(len(self.labels)) if weights is None else weights
-        positives = np.cumsum(np.where(self.labels, counts, 0.0))[self._ends]
-        negatives = np.cumsum(np.where(self.labels, 0.0, counts))[self._ends]
-        return Curve(positives, negatives, self._thresholds)
+        positives = np.cumsum(np.where(self.labels, counts, 0.0), axis=-1)[..., self._ends]
+        negatives = np.cumsum(np.where(self.labels, 0.0, counts), axis=-1)[..., self._ends]
+        return Curve(positives, negatives)
 
 
-class OperatingPoint(NamedTuple):
-    """`recall` when everything at or above `threshold` is flagged; nothing is flagged at infinity."""
-
-    recall: float
-    threshold: float
+Statistic = Callable[[Curve], NDArray[np.float64]]
 
 
-Statistic = Callable[[Curve], float]
-
-
-def average_precision(curve: Curve) -> float:
+def average_precision(curve: Curve) -> NDArray[np.float64]:
     """Area under the precision-recall curve as a step function: Σ (Rₖ − Rₖ₋₁) Pₖ. No interpolation (it is too optimistic)."""
     flagged = curve.positives + curve.negatives
     precision = np.divide(curve.positives, flagged, out=np.zeros_like(flagged), where=flagged > 0)
-    gained = np.diff(curve.positives, prepend=0.0)
-    return float((gained * precision).sum() / curve.positives[-1])
+    gained = np.diff(curve.positives, prepend=0.0, axis=-1)
+    return np.asarray((gained * precision).sum(axis=-1) / curve.positives[..., -1])
 
 
-def recall_at_fpr(curve: Curve, rate: float = 0.01) -> OperatingPoint:
-    """The highest recall at which no more than `rate` of the negatives are flagged, and the threshold that gives it."""
-    allowed = np.flatnonzero(curve.negatives <= rate * curve.negatives[-1] + 1e-9)
-    if not len(allowed):
-        return OperatingPoint(0.0, float("inf"))
-    last = allowed[-1]
-    return OperatingPoint(float(curve.positives[last] / curve.positives[-1]), float(curve.thresholds[last]))
+def recall_at_fpr(curve: Curve, rate: float = 0.01) -> NDArray[np.float64]:
+    """The highest recall at which no more than `rate` of the negatives are flagged; 0 where even the top score flags more."""
+    allowed = curve.negatives <= rate * curve.negatives[..., -1:] + 1e-9
+    # The negatives only grow along the curve, so the allowed scores are the first ones.
+    best = np.where(allowed, curve.positives, 0.0).max(axis=-1)
+    return np.asarray(best / curve.positives[..., -1])
 
 
 def bootstrap(ranking: Ranking, statistic: Statistic, seed: int, repetitions: int = REPETITIONS) -> tuple[float, float]:
     """95 % percentile interval; positives and negatives are resampled apart, so that their numbers stay as they are."""
     random = np.random.default_rng(seed)
-    found = np.empty(repetitions)
-    weights = np.zeros(len(ranking.labels))
-    for index in range(repetitions):
+    size = len(ranking.labels)
+    part = max(1, min(repetitions, _AT_ONCE // size))  # resamples side by side, within a bounded memory
+    found = []
+    for start in range(0, repetitions, part):
+        weights = np.zeros((min(part, repetitions - start), size))
         for members in (np.flatnonzero(ranking.labels), np.flatnonzero(~ranking.labels)):
-            weights[members] = np.bincount(random.integers(0, len(members), len(members)), minlength=len(members))
-        found[index] = statistic(ranking.curve(weights))
-    low, high = np.percentile(found, [_LOW, _HIGH])
+            weights[:, members] = random.multinomial(len(members), np.full(len(members), 1 / len(members)), len(weights))
+        found.append(statistic(ranking.curve(weights)))
+    low, high = np.percentile(np.concatenate(found), [_LOW, _HIGH])
     return float(low), float(high)
