@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.cycle.datasets import Wall, build, gather, group, normal, triples
-from fairlead.cycle.improving import found_examples, poisoned, reviewed_examples
+from fairlead.cycle.improving import found_examples, poisoned
 from fairlead.cycle.settings import FULL, QUICK, Settings
 from fairlead.policy.core import CORE
 from fairlead.policy.load import load
@@ -17,6 +17,7 @@ from fairlead.records.example import Example
 from fairlead.redteam.campaign import attempts
 from fairlead.redteam.outcome import AttackOutcome
 from fairlead.redteam.transform import TRANSFORMS
+from fairlead.review.reviewed import settled
 
 KEPT = Example("t1", "Where is the red box of Mira kept at night?", {"a": True}, group="g1")
 
@@ -73,15 +74,17 @@ def test_evaluation_data_never_reaches_training(tmp_path: Path, extent: object) 
     }
     groups = {group(e) for e in material.evaluation}
     tried = [(a, a.ended("judge", AttackOutcome.SUCCEEDED)) for a in attempts(material.probed, TRANSFORMS)]
-    found = [example for example, _ in found_examples(tried, 0)]
-    reviewed, _, _ = reviewed_examples(material.reviewed)
+    found, labels = found_examples(tried, 0, material.probed)
+    assert {label.item for label in labels} == {example.id for example in found} == {e.id for e in material.probed}
+    by_held_out = [(a, o) for a, o in tried if a.held_out]
+    assert found_examples(by_held_out, 0, material.probed) == ([], []), "what held-out transforms find only measures"
+    reviewed = settled(material.reviewed)
     made = build("d", [material.labelled, found, reviewed], material.evaluation)
     for dataset in (made, poisoned(made, 0)):
         assert len(dataset.rows) > 300
         assert not kept & {normal(row.text) for row in dataset.rows}
         assert not groups & {group(row) for row in dataset.rows}
-    members = {row.id.rpartition("|")[2] for row in made.rows if row.source == "finding"}
-    assert members == {t.member for t in TRANSFORMS if not t.held_out}
+    assert {row.source for row in made.rows} >= {"finding", "review"}
     # Positive control: without the wall the same parts do hold evaluation text.
     leaky = build("d", [material.labelled, list(material.held_out)[:1]], [])
     assert kept & {normal(row.text) for row in leaky.rows}
@@ -99,7 +102,7 @@ def test_the_packaged_samples_are_whole() -> None:
     material = gather(Settings(Path("unused"), CORE), policy)
     assert not [bad for file in material.files for bad in file.refused]
     for rule in policy.text_rules:
-        for rows, least in ((material.labelled, 6), (material.held_out, 4)):
+        for rows, least in ((material.labelled, 5), (material.held_out, 4)):
             assert sum(e.labels.get(rule.id) is True for e in rows) >= least, rule.id
             assert sum(e.labels.get(rule.id) is False for e in rows) >= 10, rule.id
     ids = [e.id for e in (*material.labelled, *material.probed, *material.measured, *material.held_out)]

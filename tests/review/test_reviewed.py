@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fairlead.records.errors import InputError
-from fairlead.review.reviewed import alpha, read_reviewed
+from fairlead.review.reviewed import alpha, read_reviewed, settled
 
 ROW = '{{"id": "{0}", "text": "x", "rule": "a.b", "verdicts": [{1}]}}'
 
@@ -29,6 +29,7 @@ def test_majority_resolves_and_a_tie_waits(tmp_path: Path) -> None:
     read = read_reviewed(path)
     assert [row.resolved for row in read] == [True, False, None, False, None]
     assert alpha(read) is not None
+    assert [(e.id, e.labels) for e in settled(read)] == [("0", {"a.b": True}), ("1", {"a.b": False}), ("3", {"a.b": False})]
 
 
 @pytest.mark.parametrize("line", ["{broken", ROW.format("z", '{"by": "a", "verdict": "maybe"}'), '{"id": "only"}'])

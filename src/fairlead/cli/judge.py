@@ -29,6 +29,7 @@ from fairlead.records.errors import InputError
 from fairlead.records.example import Example
 from fairlead.records.figure import Figure
 from fairlead.records.verdict import Verdict
+from fairlead.review.reviewed import read_reviewed, settled
 
 
 class _TextByDefault(TyperGroup):
@@ -124,16 +125,19 @@ def _examples(files: list[Path], policy: Policy) -> list[Example]:
 
 def _judge(policy: Policy, heads: Path | None) -> Judge:
     """The judge with the heads given, or with the cache's, which are trained when it has none for this policy."""
-    samples = packaged("labelled")
+    samples, reviewed = packaged("labelled"), packaged("reviewed")
     # Whatever changes the heads changes the name: rules, data, recipe.
-    made_of = (policy.digest, [path.read_text("utf-8") for path in samples], PREVALENCE, __version__)
+    made_of = (policy.digest, [path.read_text("utf-8") for path in (*samples, *reviewed)], PREVALENCE, __version__)
     cached = _cache() / "heads" / digest(made_of)[:16]
     folder = heads or cached
     if heads is None and not is_heads(cached):
         _say(
-            f"no heads for policy {policy.id} {policy.version} yet: training on its examples and {len(samples)} packaged files"
+            f"no heads for policy {policy.id} {policy.version} yet: training on its examples and "
+            f"{len(samples) + len(reviewed)} packaged files"
         )
-        _train(policy, _examples(samples, policy), cached, 0)
+        known = {rule.id for rule in policy.text_rules}
+        judged = [e for path in reviewed for e in settled(read_reviewed(path)) if e.labels.keys() <= known]
+        _train(policy, [*_examples(samples, policy), *judged], cached, 0)
     trained = Heads.load(folder)
     encoder = _encoder() if trained.card.encoder else None
     if encoder is None:

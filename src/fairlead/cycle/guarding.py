@@ -4,6 +4,7 @@ from the ledger what each of them got."""
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,9 @@ from fairlead.cycle.wheel import Range, Wheel
 from fairlead.gateway.identity import new_key
 from fairlead.measure.replay import Received, Traffic, clients, read_traffic, replay
 from fairlead.measure.samples import packaged
+from fairlead.models.endpoint import Endpoint
 from fairlead.records.entry import Decided
+from fairlead.records.errors import UpstreamError
 from fairlead.records.figure import Figure
 from fairlead.statistics.intervals import wilson
 
@@ -27,27 +30,39 @@ def guard(wheel: Wheel, model: Path, heads: Path, encoder: Path | None) -> None:
         wheel.note([issued])
     start = wheel.ledger.size
     with wheel.lent_ledger():
-        received = _replayed(wheel, traffic, keys, model, heads, encoder)
+        received, ready_after = _replayed(wheel, traffic, keys, model, heads, encoder)
     entries = [e.payload for e in wheel.ledger.entries(start) if isinstance(e.payload, Decided)]
-    _measure(wheel, received, entries, (start, wheel.ledger.size - 1))
+    at = (start, wheel.ledger.size - 1)
+    _measure(wheel, received, entries, at)
+    wheel.measure("guard", [Figure("gateway ready after", ready_after, "s", n=1)], at)
 
 
 def _replayed(
     wheel: Wheel, traffic: Sequence[Traffic], keys: dict[str, str], model: Path, heads: Path, encoder: Path | None
-) -> list[Received]:
+) -> tuple[list[Received], float]:
+    """What the clients got, and the seconds until the gateway was ready."""
     settings, logs = wheel.settings, wheel.settings.out / "logs"
 
-    def through(upstream: str) -> list[Received]:
+    def through(upstream: str, name: str) -> tuple[list[Received], float]:
         options = {"policy": settings.policy, "ledger": wheel.path, "upstream": upstream, "heads": heads, "encoder": encoder}
-        named = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
+        named = [word for option, value in options.items() if value is not None for word in (f"--{option}", str(value))]
         with running(["gateway", *named, "--port", "0"], logs / "gateway.log") as gateway:
-            wheel.say(f"guard: gateway on {gateway}, {sum(asked.repeat for asked in traffic)} requests to replay")
-            return asyncio.run(replay(traffic, gateway, keys, model.name))
+            wheel.say(f"guard: gateway on {gateway.url}, {sum(asked.repeat for asked in traffic)} requests to replay")
+            return asyncio.run(replay(traffic, gateway.url, keys, name)), gateway.ready_after
 
     if settings.upstream is not None:
-        return through(settings.upstream)
-    with running(["serve", str(model), "--port", "0"], logs / "serve.log") as upstream:
-        return through(upstream)
+        return through(settings.upstream, asyncio.run(_first_model(settings.upstream)))
+    with running(["serve", str(model), "--port", "0"], logs / "serve.log") as server:
+        return through(server.url, model.name)
+
+
+async def _first_model(upstream: str) -> str:
+    """The first model that a server offers; none where it does not say, and then the requests show what is wrong."""
+    try:
+        async with Endpoint(upstream, api_key=os.environ.get("FAIRLEAD_UPSTREAM_KEY")) as endpoint:
+            return next(iter(await endpoint.models()), "")
+    except UpstreamError:
+        return ""
 
 
 def _measure(wheel: Wheel, received: Sequence[Received], decided: Sequence[Decided], at: Range) -> None:
@@ -73,8 +88,6 @@ def _measure(wheel: Wheel, received: Sequence[Received], decided: Sequence[Decid
         ],
         at,
     )
-    for r in received:
-        if r.as_expected is False:
-            wheel.say(
-                f"guard: line {r.line + 1} of the traffic ({r.client}): expected {r.expect}, got {r.action} {r.rule}{r.error}"
-            )
+    for r in {r.line: r for r in received if r.as_expected is False}.values():
+        got_instead = " ".join(part for part in (r.action, r.rule, r.error) if part)
+        wheel.say(f"guard: line {r.line + 1} of the traffic ({r.client}): expected {r.expect}, got {got_instead}")

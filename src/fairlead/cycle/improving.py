@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -21,7 +20,7 @@ from fairlead.records.streams import key, stream
 from fairlead.redteam.campaign import Attempt
 from fairlead.redteam.outcome import AttackOutcome
 from fairlead.redteam.transform import TRANSFORMS
-from fairlead.review.reviewed import Reviewed, alpha
+from fairlead.review.reviewed import Reviewed, alpha, settled
 
 #: The share of labels that the poisoned dataset turns around.
 POISON = 0.4
@@ -53,35 +52,29 @@ def attacked_part(wheel: Wheel, material: Material) -> list[Example]:
     return ranked[: wheel.settings.extent.attacked]
 
 
-def found_examples(tried: Sequence[tuple[Attempt, Attacked]], first: int) -> list[tuple[Example, Labelled]]:
-    """What the red team found, as labelled examples: each attack that passed, and each benign request in the same disguises,
-    whether it was served or not, so that the disguise itself does not become the sign of harm.
+def found_examples(
+    tried: Sequence[tuple[Attempt, Attacked]], first: int, seeds: Iterable[Example]
+) -> tuple[list[Example], list[Labelled]]:
+    """What the red team found, as training examples: the seed texts of attacks that passed and of benign requests that did not.
 
-    `first` is the sequence number of the first outcome. Held-out transforms measure; what they find never reaches training.
+    A finding teaches its plain request, not the disguise: views undo disguises, and heads that saw the disguised texts took the
+    disguise for the sign of harm. `first` is the sequence number of the first outcome. Held-out transforms only measure: what
+    they find never reaches training.
     """
-    found = []
+    texts = {seed.id: seed for seed in seeds}
+    found: dict[str, Example] = {}
+    labels: list[Labelled] = []
     for number, (attempt, entry) in enumerate(tried, first):
-        if attempt.held_out or entry.outcome in (AttackOutcome.FAILED, AttackOutcome.ERROR):
+        if attempt.held_out or entry.outcome not in (AttackOutcome.SUCCEEDED, AttackOutcome.REFUSED):
             continue
-        example = Example(
-            f"{attempt.item}|{attempt.member}",
-            attempt.conversation.text("user", "tool"),
-            attempt.labels,
-            "finding",
-            group=attempt.group,
-        )
-        by = "twin" if entry.outcome == AttackOutcome.SERVED else "finding"
-        found += [(example, Labelled(example.id, r, violates, by, number)) for r, violates in sorted(attempt.labels.items())]
-    return found
+        labels += [Labelled(attempt.item, r, violates, "finding", number) for r, violates in sorted(attempt.labels.items())]
+        found[attempt.item] = Example(attempt.item, texts[attempt.item].text, attempt.labels, "finding", group=attempt.group)
+    return list(found.values()), labels
 
 
-def reviewed_examples(rows: Sequence[Reviewed]) -> tuple[list[Example], list[Labelled], int]:
-    """What the reviewers agreed on as examples, all that they said as labels, and how many rows wait for an adjudicator."""
-    examples = [Example(row.id, row.text, {row.rule: row.resolved}, "review") for row in rows if row.resolved is not None]
-    labels = [
-        Labelled(row.id, row.rule, said.verdict == "violates", f"reviewer:{said.by}") for row in rows for said in row.verdicts
-    ]
-    return examples, labels, len(rows) - len(examples)
+def said_by_reviewers(rows: Sequence[Reviewed]) -> list[Labelled]:
+    """All that the reviewers said, whether they agreed or not."""
+    return [Labelled(r.id, r.rule, said.verdict == "violates", f"reviewer:{said.by}") for r in rows for said in r.verdicts]
 
 
 def poisoned(dataset: Dataset, seed: int) -> Dataset:
@@ -131,19 +124,19 @@ def improve(
 def _gathered(
     wheel: Wheel, material: Material, base: Dataset, found: Sequence[tuple[Attempt, Attacked]], found_at: Range
 ) -> Dataset:
-    findings = found_examples(found, found_at[0])
-    reviewed, said, waiting = reviewed_examples(material.reviewed)
-    wheel.note([label for _, label in findings])
-    at = wheel.note(said)
+    findings, labels = found_examples(found, found_at[0], material.probed)
+    reviewed = settled(material.reviewed)
+    wheel.note(labels)
+    at = wheel.note(said_by_reviewers(material.reviewed))
     agreement = alpha(material.reviewed)
-    counts = Counter(row.resolved for row in material.reviewed)
     wheel.measure(
         "review",
         [
             Figure("Krippendorff's alpha", agreement, n=len(material.reviewed)),
-            Figure("waiting for an adjudicator", float(waiting), "texts", n=sum(counts.values())),
+            Figure(
+                "waiting for an adjudicator", float(len(material.reviewed) - len(reviewed)), "texts", n=len(material.reviewed)
+            ),
         ],
         at,
     )
-    examples = {example.id: example for example, _ in findings}
-    return build("improved", [base.rows, list(examples.values()), reviewed], material.evaluation)
+    return build("improved", [base.rows, findings, reviewed], material.evaluation)

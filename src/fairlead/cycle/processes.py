@@ -7,9 +7,11 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from fairlead.records.errors import FairleadError
 
@@ -17,13 +19,21 @@ _ADDRESS = re.compile(r"https?://[^\s]+")
 _PATIENCE_S = 60.0
 
 
+class Server(NamedTuple):
+    """Where a server listens, and how many seconds it took to."""
+
+    url: str
+    ready_after: float
+
+
 @contextmanager
-def running(arguments: Sequence[str], log: Path) -> Iterator[str]:
+def running(arguments: Sequence[str], log: Path) -> Iterator[Server]:
     """Run `fairlead ARGUMENTS…` until the block ends; gives the address that it printed when it was ready.
 
     What it printed stands in `log`. Raises FairleadError, with the end of the log, when it stops or stays silent for a minute.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
     command = [sys.executable, "-m", "fairlead", *arguments]
     with log.open("w", encoding="utf-8") as err:
         process = subprocess.Popen(  # noqa: S603  our own interpreter and module
@@ -46,7 +56,7 @@ def running(arguments: Sequence[str], log: Path) -> Iterator[str]:
         address = next((found[0] for line in lines if (found := _ADDRESS.search(line))), None)
         if address is None:
             raise FairleadError(f"`fairlead {arguments[0]}` did not start; its last words: {_tail(log)}")
-        yield address.rstrip("/")
+        yield Server(address.rstrip("/"), time.monotonic() - began)
     finally:
         process.terminate()
         try:

@@ -170,7 +170,7 @@ class Attacked(Payload, frozen=True, tag="attack.made"):
 
 
 class Labelled(Payload, frozen=True, tag="label.given"):
-    """Somebody said what a text is. `by` is `reviewer:NAME`, `finding`, or `twin` for a benign request in a finding's disguise.
+    """Somebody said what a text is. `by` is `reviewer:NAME` or `finding`.
 
     `item` names the text, never holds it.
     """

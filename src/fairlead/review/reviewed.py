@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from fairlead.records.errors import InputError
+from fairlead.records.example import Example
 from fairlead.statistics.agreement import krippendorff_alpha
 
 
@@ -52,6 +53,11 @@ def read_reviewed(path: Path) -> tuple[Reviewed, ...]:
         except msgspec.MsgspecError as error:
             raise InputError(f"{path}:{number}: {error}; write id, text, rule and a list of verdicts") from error
     return tuple(rows)
+
+
+def settled(rows: Sequence[Reviewed]) -> list[Example]:
+    """The rows on which a majority agreed, as examples."""
+    return [Example(row.id, row.text, {row.rule: row.resolved}, "review") for row in rows if row.resolved is not None]
 
 
 def alpha(rows: Sequence[Reviewed]) -> float | None:
