@@ -1,4 +1,7 @@
-"""A file of reviewed texts, one JSON object a line: `{"id", "text", "rule", "verdicts": [{"by", "verdict"}, …]}`."""
+"""A file of reviewed texts, one JSON object a line: `{"id", "text", "rule", "verdicts": [{"by", "verdict"}, …], "group"}`.
+
+`group`, which may be left out, ties a text to its benign twin: they are never parted between folds or splits.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ class Reviewed(Struct, frozen=True, forbid_unknown_fields=True):
     text: str
     rule: str
     verdicts: tuple[Said, ...]
+    group: str = ""
 
     @property
     def resolved(self) -> bool | None:
@@ -57,7 +61,11 @@ def read_reviewed(path: Path) -> tuple[Reviewed, ...]:
 
 def settled(rows: Sequence[Reviewed]) -> list[Example]:
     """The rows on which a majority agreed, as examples."""
-    return [Example(row.id, row.text, {row.rule: row.resolved}, "review") for row in rows if row.resolved is not None]
+    return [
+        Example(row.id, row.text, {row.rule: row.resolved}, "review", group=row.group)
+        for row in rows
+        if row.resolved is not None
+    ]
 
 
 def alpha(rows: Sequence[Reviewed]) -> float | None:
