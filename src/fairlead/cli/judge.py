@@ -10,7 +10,7 @@ from typing import Annotated, cast
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from typer.core import TyperGroup
 
 from fairlead import __version__
@@ -180,7 +180,15 @@ def _say(message: str) -> None:
 
 
 def _print_verdict(verdict: Verdict, policy: Policy) -> None:
-    table = Table("rule", "outcome", "score", "stage", "view", "why", title=f"{verdict.outcome.value} · {verdict.producer}")
+    table = Table(
+        Column("rule", no_wrap=True),
+        "outcome",
+        "score",
+        "stage",
+        "view",
+        "why",
+        title=f"{verdict.outcome.value} · {verdict.producer}",
+    )
     for found in verdict.rules:
         score = "–" if found.score is None else f"{found.score:.3f}"
         why = found.evidence or (policy.rule(found.rule).reason if found.outcome.value == "violates" else "")

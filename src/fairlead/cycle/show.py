@@ -33,14 +33,28 @@ def show(summary: Summary, out: Path) -> None:
     for label, subject, name in _ROWS:
         table.add_row(label, *_cells(summary.find(subject, name)))
     console.print(table)
+    console.print(_guard(summary))
     for _, promotion in summary.promotions:
         word = "[green]promoted[/]" if promotion.promoted else "[red]refused[/]"
-        console.print(f"heads {promotion.candidate[:12]}: {word}", highlight=False)
+        data = summary.trained_on(promotion.candidate)
+        console.print(f"heads {promotion.candidate[:12]}, trained on the {data} dataset: {word}", highlight=False)
         for reason in promotion.reasons:
             console.print(f"  {reason}", highlight=False, markup=False)
     print(
         f"\nreport: {out / 'report.html'}\nledger: {out / 'ledger.db'} (prove it: fairlead ledger verify {out / 'ledger.db'})"
     )
+
+
+def _guard(summary: Summary) -> Table:
+    """What each client of the gateway got."""
+    got: dict[str, list[str]] = {}
+    for traced in summary.under("guard", "requests"):
+        client, _, action = traced.subject.removeprefix("guard|").partition(" → ")
+        got.setdefault(client, []).append(f"{action} × {traced.figure.value:.0f}")
+    table = Table("client (tier)", "what it got from the gateway")
+    for client, actions in got.items():
+        table.add_row(client, ", ".join(actions))
+    return table
 
 
 def _cells(traced: Traced | None) -> tuple[str, str, str, str]:

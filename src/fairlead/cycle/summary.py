@@ -60,6 +60,11 @@ class Summary(Struct, frozen=True):
             if t.figure.name == name and t.subject.startswith(f"{prefix}|") and t.subject.count("|") == level
         ]
 
+    def trained_on(self, model: str) -> str:
+        """The name of the dataset that a model was trained on, by the model's digest."""
+        data = {made.digest: made.data for _, made in self.models}.get(model)
+        return next((built.name for _, built in self.datasets if built.digest == data), "unknown")
+
     def canonical_figures(self) -> list[tuple[str, Figure]]:
         """All figures but times, sorted: the same for the same seed."""
         return sorted(
