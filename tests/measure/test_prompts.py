@@ -53,7 +53,7 @@ def test_jsonl_of_every_kind_is_read_and_broken_lines_are_numbered(tmp_path: Pat
         ("ten", {"a.b": False, "a.c": False}),
         ("eleven", {"a.c": True}),
     ]
-    assert found.examples[1].id == "mine"
+    assert found.examples[1].id == f"{found.digest[:8]}:2"
     assert found.examples[0].id == f"{found.digest[:8]}:1"
     assert [bad.number for bad in found.refused] == [3, 4, 5, 7, 8, 9, 13]
     assert "not JSON" in found.refused[0].why
@@ -64,9 +64,9 @@ def test_csv_is_read_and_a_row_of_another_width_is_numbered(tmp_path: Path, poli
     path = tmp_path / "p.csv"
     path.write_text('id,prompt,label\n1,"two\nlines",safe\n2,short\n3,three,unsafe\n', encoding="utf-8")
     found = read_prompts(path, policy)
-    assert [(e.id, e.text, e.labels) for e in found.examples] == [
-        ("1", "two\nlines", {"a.b": False, "a.c": False}),
-        ("3", "three", {}),
+    assert [(e.id.partition(":")[2], e.text, e.labels) for e in found.examples] == [
+        ("3", "two\nlines", {"a.b": False, "a.c": False}),
+        ("5", "three", {}),
     ]
     assert [bad.number for bad in found.refused] == [4]
 
@@ -78,6 +78,14 @@ def test_gzipped_files_are_read_and_a_damaged_one_is_refused(tmp_path: Path, pol
     (tmp_path / "q.jsonl.gz").write_bytes(whole[:-6])
     with pytest.raises(InputError, match="cannot be unpacked"):
         read_prompts(tmp_path / "q.jsonl.gz", policy)
+
+
+def test_an_id_names_one_text_whatever_the_files_say(tmp_path: Path, policy: Policy) -> None:
+    for name, more in (("p", "a"), ("q", "b")):
+        rows = f'{{"id": 1, "text": "{more} one"}}\n{{"id": 1, "text": "{more} two"}}\n{{"text": "{more} three"}}\n'
+        (tmp_path / f"{name}.jsonl").write_text(rows)
+    found = [e for name in "pq" for e in read_prompts(tmp_path / f"{name}.jsonl", policy).examples]
+    assert len({e.id for e in found}) == 6
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"{broken\n", b"{}\n"])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.statistics.gate import GateOutcome, read_gate
-from fairlead.statistics.intervals import Z95, n_for_bound, wilson
+from fairlead.statistics.intervals import Z95, n_to_decide, wilson
 
 
 def test_golden_intervals() -> None:
@@ -35,12 +35,24 @@ def test_impossible_counts_are_refused(successes: int, n: int) -> None:
         wilson(successes, n)
 
 
-@pytest.mark.parametrize("bar", [0.5, 0.7, 0.9, 0.95, 0.99])
-def test_the_n_needed_is_the_smallest(bar: float) -> None:
-    n = n_for_bound(bar, at_least=True)
-    assert wilson(n, n)[0] >= bar
-    assert wilson(n - 1, n - 1)[0] < bar
-    assert n_for_bound(1 - bar, at_least=False) == pytest.approx(n, abs=1)
+@given(st.integers(0, 20), st.floats(0.02, 0.98))
+def test_the_n_needed_is_where_the_interval_leaves_the_bar(twentieths: int, bar: float) -> None:
+    """Multiples of 20 near the n needed: beyond it the bar lies outside the interval, before it inside."""
+    n = n_to_decide(twentieths / 20, bar)
+    if n is None or n > 100_000:
+        return
+    for size, outside in ((-(-n // 20) * 20, True), ((n - 1) // 20 * 20, False)):
+        if size:
+            low, high = wilson(twentieths * size // 20, size)
+            assert (bar <= low + 1e-9 or bar >= high - 1e-9) is outside or size == n
+
+
+def test_the_n_needed_by_hand() -> None:
+    """A perfect result against 0.95: z² · 0.95 / 0.05 = 72.99. At the bar itself no n decides."""
+    assert n_to_decide(1.0, 0.95) == 73
+    assert n_to_decide(0.0, 0.05) == 73
+    assert n_to_decide(0.9, 0.8) == 62  # 3.8415 * 0.16 / 0.01 = 61.46
+    assert n_to_decide(0.8, 0.8) is None
 
 
 def test_a_gate_is_held_missed_or_undecided() -> None:

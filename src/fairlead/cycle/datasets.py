@@ -78,7 +78,8 @@ def gather(settings: Settings, policy: Policy) -> Material:
     extent, seed = settings.extent, settings.seed
     files = [read_prompts(path, policy) for path in settings.prompts]
     files = files or [read_prompts(path, policy) for path in packaged("prompts")]
-    prompts = _drawn([e for file in files for e in file.examples], extent.prompts, seed)
+    # A file that is named twice has the same ids twice.
+    prompts = _drawn(list({e.id: e for file in files for e in file.examples}.values()), extent.prompts, seed)
     mine = [_fold(example) for example in prompts]
     return Material(
         labelled=tuple(_drawn(_packaged("labelled", policy), extent.labelled, seed)),

@@ -50,6 +50,9 @@ class Prompts(Struct, frozen=True):
 def read_prompts(path: Path, policy: Policy) -> Prompts:
     """Read one file. A JSONL line is a string, or an object with the text under one of `TEXT_COLUMNS`.
 
+    An example's id is the file's digest and the line's number. An `id` in the file is not read: two files may count from 1,
+    one may repeat itself, and an id that somebody chose can say more than the ledger should hold.
+
     Labels, the first that is there: `labels: {RULE: true|false}`; `rule: RULE` with `verdict: violates|allowed` (`allowed`
     without a rule means every rule); `hazard: CODE` of MLCommons, through the policy's `maps`; `label: safe`, every rule.
     Raises InputError when the file cannot be read at all or holds no usable line.
@@ -133,7 +136,7 @@ def _example(row: Any, number: int, id: str, source: str, taxonomy: _Taxonomy) -
     labels = _labels(fields, taxonomy)
     if isinstance(labels, str):
         return BadLine(number, labels)
-    return Example(str(fields.get("id") or id), text, labels, source=source, group=str(fields.get("group") or ""))
+    return Example(id, text, labels, source=source, group=str(fields.get("group") or ""))
 
 
 class _Taxonomy(Struct, frozen=True):

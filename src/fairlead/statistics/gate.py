@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from fairlead.statistics.intervals import n_for_bound, wilson
+from fairlead.statistics.intervals import n_to_decide, wilson
 
 
 class GateOutcome(StrEnum):
@@ -18,8 +18,8 @@ class GateOutcome(StrEnum):
 
 
 class GateReading(Struct, frozen=True):
-    """`bound` is the end of the 95 % interval that had to clear the bar; `n_needed` is set when undecided: the least n at which
-    a result without a failure would decide."""
+    """`bound` is the end of the 95 % interval that had to clear the bar; `n_needed` is set when undecided: the n that would
+    decide at this rate (with nothing measured: at a rate without a failure)."""
 
     outcome: GateOutcome
     rate: float | None
@@ -41,5 +41,6 @@ def read_gate(good: int, bad: int, unknown: int, bar: float, *, at_least: bool) 
     rate = hits / n if n else None
     held, missed = (low >= bar, high < bar) if at_least else (high <= bar, low > bar)
     outcome = GateOutcome.HELD if held and n else GateOutcome.MISSED if missed and n else GateOutcome.UNDECIDED
-    needed = n_for_bound(bar, at_least=at_least) if outcome is GateOutcome.UNDECIDED else None
+    likely = float(at_least) if rate is None else rate
+    needed = n_to_decide(likely, bar) if outcome is GateOutcome.UNDECIDED else None
     return GateReading(outcome, rate, low if at_least else high, n, needed)

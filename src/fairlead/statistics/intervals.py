@@ -46,13 +46,11 @@ def clustered(clusters: Iterable[Sequence[bool]], resamples: int = 2000) -> tupl
     return float(low), float(high)
 
 
-def n_for_bound(bar: float, z: float = Z95, *, at_least: bool) -> int:
-    """The smallest n at which a perfect result (no failure) puts Wilson's bound on the right side of `bar`.
+def n_to_decide(rate: float, bar: float, z: float = Z95) -> int | None:
+    """The n at which Wilson's interval around this rate no longer contains `bar`; None when the two are equal.
 
-    `at_least`: the rate's lower bound must reach `bar`; otherwise the upper bound must not exceed it. From the closed form at
-    the ends: low(n, n) = n / (n + z²). Raises ValueError when no n can do it (a bar of 1, or of 0 from above).
+    The interval's ends solve (rate − p)² = z² p(1 − p) / n for p; here p is the bar and n the unknown.
     """
-    target = bar if at_least else 1 - bar
-    if not target < 1:
-        raise ValueError(f"no finite n puts an interval's bound at {bar}")
-    return max(1, math.ceil(z * z * target / (1 - target) - 1e-9))
+    if rate == bar:
+        return None
+    return max(1, math.ceil(z * z * bar * (1 - bar) / (rate - bar) ** 2 - 1e-9))
