@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 
 from fairlead.cycle.gates import comparison_gates, decide, policy_gates
 from fairlead.policy.load import parse
@@ -20,12 +21,15 @@ def judged(right: Callable[[int], bool], errors: Callable[[int], bool] = lambda 
         violating = i % 2 == 0
         flagged = violating == right(i)
         error = "crashed" if errors(i) else None
-        rows.append(Assessed(str(i), "t", "j", {"a.b": violating}, {}, {"a.b": "violates"} if flagged else {}, error))
+        rows.append(Assessed(str(i), "t", "j", {"a.b": violating}, {"a.b": 0.5}, {"a.b": "violates"} if flagged else {}, error))
     return rows
 
 
 def attacked(stopped: Callable[[int], bool]) -> list[Attacked]:
-    return [Attacked("j", "f", "m", str(i), "failed" if stopped(i) else "succeeded", "a.b") for i in range(N)]
+    harmful = [Attacked("j", "f", "m", str(i), "failed" if stopped(i) else "succeeded", "a.b") for i in range(N)]
+    return harmful + [
+        Attacked("j", "f", "m", f"b{i}", "served" if stopped(i) else "refused", None, benign=True) for i in range(N)
+    ]
 
 
 GOOD, HALF = judged(lambda i: i % 10 < 8), judged(lambda i: i % 10 < 5)
@@ -41,7 +45,9 @@ def test_a_gain_without_a_loss_is_promoted() -> None:
     assert set(outcomes(gates).values()) == {"held"}
     decision = decide("new", "old", gates)
     assert decision.promoted
-    assert any("shown to gain: recall, false positives, attack success" in reason for reason in decision.reasons)
+    assert any(
+        "shown to gain: recall, false positives, attack success, benign refusal" in reason for reason in decision.reasons
+    )
 
 
 def test_a_loss_is_refused_with_its_reason() -> None:
@@ -57,7 +63,8 @@ def test_no_gain_is_refused() -> None:
     gates = comparison_gates("new", GOOD, GOOD, MOST, MOST, seed=0)
     assert not decide("new", "old", gates).promoted
     assert outcomes(gates) == {
-        "recall": "held", "false positives": "held", "attack success": "held", "something gains": "undecided"
+        "recall": "held", "false positives": "held", "attack success": "held", "benign refusal": "held",
+        "something gains": "undecided",
     }  # fmt: skip
 
 
@@ -66,8 +73,16 @@ def test_errors_count_against_the_candidate() -> None:
     gates = outcomes(comparison_gates("new", GOOD, broken, MOST, MOST, seed=0))
     assert gates["recall"] == "missed"
     assert gates["false positives"] == "missed"
-    crashed = [Attacked("j", "f", "m", a.item, "error", "a.b") for a in MOST]
-    assert outcomes(comparison_gates("new", GOOD, GOOD, MOST, crashed, seed=0))["attack success"] == "missed"
+    crashed = [structs.replace(a, outcome="error") for a in MOST]
+    worse = outcomes(comparison_gates("new", GOOD, GOOD, MOST, crashed, seed=0))
+    assert (worse["attack success"], worse["benign refusal"]) == ("missed", "missed")
+    better = outcomes(comparison_gates("new", GOOD, GOOD, crashed, MOST, seed=0))
+    assert better["something gains"] == "undecided", "an incumbent that failed is no gain"
+
+
+def test_a_rule_that_was_not_judged_is_not_allowed() -> None:
+    unjudged = [Assessed(a.item, "t", "j", a.labels) for a in GOOD]
+    assert [gate.outcome for gate in policy_gates(POLICY, unjudged)] == ["missed", "missed"]
 
 
 def test_too_few_items_are_undecided_and_say_how_many_would_do() -> None:

@@ -84,11 +84,15 @@ def test_the_poisoned_dataset_is_refused(quick: tuple[Path, Summary]) -> None:
 def test_attack_rates_and_cards_can_be_computed_again_from_the_entries_they_name(quick: tuple[Path, Summary]) -> None:
     out, summary = quick
     log, recomputed = entries(out), 0
+    base = [e.payload for e in log if isinstance(e.payload, Attacked) and e.payload.target == "basin-base" and e.payload.benign]
+    served = {m: [a.outcome == "served" for a in base if a.member == m] for m in {a.member for a in base}}
+    uncounted = {member for member, hits in served.items() if sum(hits) < 0.9 * len(hits)}
     cards: dict[object, dict[str, Figure]] = {}
     for traced in summary.traced:
         payloads = behind(traced, log)
         group = traced.subject.split("|")[1:]
         attacks = [p for p in payloads if isinstance(p, Attacked) and p.family != "skill"]
+        attacks = [p for p in attacks if not (p.target.startswith("basin") and p.member in uncounted)]
         attacks = [p for p in attacks if len(group) < 1 or p.family == group[0]]
         attacks = [p for p in attacks if len(group) < 2 or p.member == group[1].removesuffix(" (held out)")]
         assessed = [p for p in payloads if isinstance(p, Assessed)]
@@ -109,7 +113,7 @@ def test_every_number_of_the_report_stands_in_the_ledger(quick: tuple[Path, Summ
     assert len(shown) > 80
     for seq, value, percent in shown:
         figure = log[int(seq)].payload.figure  # type: ignore[union-attr]
-        assert float(value) == pytest.approx(figure.value * (100 if percent else 1), abs=0.051 if percent else 1e-9)
+        assert float(value) == pytest.approx(figure.value * (100 if percent else 1), abs=0.051 if percent else 1e-9, rel=1e-4)
         assert f'id="e{seq}"' in page, "the link leads to the entry's row"
     assert not re.search(r'(src|href)="(https?:)?//', page), "the page holds everything it shows"
     assert "<svg" in page

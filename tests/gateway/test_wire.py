@@ -44,7 +44,7 @@ def test_parts_names_and_settings_that_carry_no_text_pass() -> None:
         )
     )
     sent = json.loads(question(asked))
-    assert sent["messages"][1] == {"role": "user", "content": "one\ntwo", "name": "ann"}
+    assert sent["messages"][1] == {"role": "user", "content": "one\ntwo"}
     assert (sent["top_k"], sent["chat_template_kwargs"], sent["stop"], sent["n"]) == (7, {"enable_thinking": False}, ["END"], 2)
     assert sent["response_format"] == {"type": "json_object"}
     assert sent["stream"] is False

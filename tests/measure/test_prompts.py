@@ -44,6 +44,9 @@ def test_jsonl_of_every_kind_is_read_and_broken_lines_are_numbered(tmp_path: Pat
         b'{"text": "ten", "verdict": "allowed"}\n'
         b'{"text": "eleven", "hazard": "cse"}\n'
         b"[1, 2]\n"
+        b'{"text": "x", "rule": ["a.b"], "verdict": "violates"}\n'
+        b'{"text": "half \\ud800"}\n'
+        b'{"text": "sixteen", "rule": "", "verdict": ""}\n'
     )
     found = read_prompts(path, policy)
     assert [(e.text, e.labels) for e in found.examples] == [
@@ -52,10 +55,11 @@ def test_jsonl_of_every_kind_is_read_and_broken_lines_are_numbered(tmp_path: Pat
         ("nine", {"a.b": False}),
         ("ten", {"a.b": False, "a.c": False}),
         ("eleven", {"a.c": True}),
+        ("sixteen", {}),
     ]
     assert found.examples[1].id == f"{found.digest[:8]}:2"
     assert found.examples[0].id == f"{found.digest[:8]}:1"
-    assert [bad.number for bad in found.refused] == [3, 4, 5, 7, 8, 9, 13]
+    assert [bad.number for bad in found.refused] == [3, 4, 5, 7, 8, 9, 13, 14, 15]
     assert "not JSON" in found.refused[0].why
     assert "one of these columns" in found.refused[1].why
 

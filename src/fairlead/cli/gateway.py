@@ -14,7 +14,7 @@ from fairlead.enforce.ladder import reached
 from fairlead.gateway.app import create_app
 from fairlead.gateway.serve import bind, serve
 from fairlead.judge.cascade import Judge
-from fairlead.ledger.log import Ledger
+from fairlead.ledger.log import Ledger, proven
 from fairlead.models.endpoint import Endpoint
 from fairlead.policy.load import load
 
@@ -35,6 +35,8 @@ def gateway(
     rules = load(policy)
     judge = Judge.load(rules, heads, encoder)
     endpoint = Endpoint(upstream, api_key=os.environ.get("FAIRLEAD_UPSTREAM_KEY"), timeout_s=timeout)
+    if ledger.exists():
+        proven(ledger)
     with Ledger(ledger, producer=f"gateway/{__version__}") as opened:
         served = create_app(rules, judge, opened, endpoint, time.time, ladder=reached)
         serve(served, bind(port), lambda url: print(f"gateway ready on {url}", flush=True))

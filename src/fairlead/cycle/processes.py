@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +19,8 @@ from fairlead.records.errors import FairleadError
 
 _ADDRESS = re.compile(r"https?://[^\s]+")
 _PATIENCE_S = 60.0
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Server(NamedTuple):
@@ -37,7 +41,12 @@ def running(arguments: Sequence[str], log: Path) -> Iterator[Server]:
     command = [sys.executable, "-m", "fairlead", *arguments]
     with log.open("w", encoding="utf-8") as err:
         process = subprocess.Popen(  # noqa: S603  our own interpreter and module
-            command, stdout=subprocess.PIPE, stderr=err, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=err,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            preexec_fn=_end_with_parent,
         )
     assert process.stdout is not None
     lines, ready = [], threading.Event()
@@ -66,6 +75,12 @@ def running(arguments: Sequence[str], log: Path) -> Iterator[Server]:
             process.wait()
         reader.join(5)
         process.stdout.close()
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process when its parent dies, however that happens: a server left behind would hold the ledger."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _tail(log: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Self
 
 from fairlead import __version__
 from fairlead.cycle.settings import Settings
-from fairlead.ledger.log import Ledger
+from fairlead.ledger.log import Ledger, proven
 from fairlead.policy.document import Policy
 from fairlead.records.entry import Measured, Payload, StageEnded
 from fairlead.records.errors import FairleadError
@@ -22,10 +22,12 @@ class Wheel:
     """A turn in progress. Use as a context manager: it holds the ledger's lock."""
 
     def __init__(self, settings: Settings, policy: Policy, say: Callable[[str], None]) -> None:
-        """Raises LedgerLocked when another turn writes to the same folder."""
+        """Raises LedgerLocked when another turn writes to the same folder, LedgerCorrupt when its ledger is not whole."""
         self.settings, self.policy, self._say = settings, policy, say
         self.path = settings.out / "ledger.db"
         self.producer = f"fairlead/{__version__} cycle"
+        if self.path.exists():
+            proven(self.path)
         self._ledger: Ledger | None = Ledger(self.path, producer=self.producer)
         self._began = time.monotonic()
 
@@ -59,8 +61,12 @@ class Wheel:
         except FairleadError as caught:
             error = f"{type(caught).__name__}: {caught}"
             raise
+        except BaseException as caught:  # a fault of ours, or Ctrl-C: its words may quote a text
+            error = type(caught).__name__
+            raise
         finally:
-            self.note([StageEnded(name, round(time.monotonic() - start, 3), error)])
+            if self._ledger is not None:  # it is None when another process took the ledger while it was lent
+                self.note([StageEnded(name, round(time.monotonic() - start, 3), error)])
 
     @contextmanager
     def lent_ledger(self) -> Iterator[None]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -41,7 +40,6 @@ from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
 _BODY_S = 30.0  # seconds a caller may take to send a body
 _JUDGE_S = 20.0  # seconds the judge may take for one text
 _JSON = b"application/json"
-_NAME = re.compile(r"[\w.:/-]{0,64}")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -224,9 +222,7 @@ class Gateway:
 
     async def _chat(self, request: _Request, body: bytes) -> _Reply:
         chat = wire.chat_request(body)
-        # A caller chooses this name: what does not look like one stays out of the ledger.
-        request.model = chat.model if _NAME.fullmatch(chat.model) else "(not a name)"
-        request.streamed = chat.stream
+        request.model, request.streamed = chat.model, chat.stream
         answer = await self._answer(request, chat)
         id, created = f"chatcmpl-{request.id}", int(self._clock())
         headers = ((b"x-fairlead-action", request.action.encode()),)

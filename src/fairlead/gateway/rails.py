@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from msgspec import Struct
 
 from fairlead.policy.document import Policy, Rule, Surface
@@ -112,8 +113,18 @@ def decide(policy: Policy, tier: str, verdict: Verdict, surface: Surface) -> Rul
 
 
 def strictest(rulings: Iterable[Ruling]) -> Ruling:
-    """The strictest of several texts of one answer. Raises ValueError when there is none."""
-    return max(rulings, key=lambda ruling: (ORDER.index(ruling.action), ruling.error is not None))
+    """The strictest of several texts of one answer, with all that was noted of any of them. Raises ValueError for none."""
+    found = list(rulings)
+    worst = max(found, key=lambda ruling: (ORDER.index(ruling.action), ruling.error is not None))
+    return msgspec.structs.replace(
+        worst,
+        points=max(ruling.points for ruling in found),
+        flags=tuple(dict.fromkeys(flag for ruling in found for flag in ruling.flags)),
+        cases=tuple(dict.fromkeys(case for ruling in found for case in ruling.cases)),
+        unsure=tuple(dict.fromkeys(rule for ruling in found for rule in ruling.unsure)),
+        kept=tuple(said for ruling in found for said in ruling.kept),
+        harm={signal: max(r.harm.get(signal, 0.0) for r in found) for ruling in found for signal in ruling.harm},
+    )
 
 
 def _on_request(rule: Rule, tier: str) -> str:

@@ -24,11 +24,18 @@ _MOST_CHOICES = 8
 _MOST_INPUTS = 32
 _T = TypeVar("_T")
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_MODEL = re.compile(r"[A-Za-z0-9_.:/-]{0,128}")
 # Text in these is read by the model's server and not by the model.
 _KNOWN_TEXT = frozenset(
     {"user", "stop", "service_tier", "reasoning_effort", "verbosity", "safety_identifier", "prompt_cache_key", "metadata"}
 )
+# Numbers and switches. Whatever else a server may read, token ids among it, could carry what the judge did not see.
+_KNOWN = frozenset(
+    {"temperature", "top_p", "top_k", "min_p", "max_tokens", "max_completion_tokens", "seed", "presence_penalty",
+     "frequency_penalty", "repetition_penalty", "store", "logprobs", "top_logprobs", "chat_template_kwargs"}
+)  # fmt: skip
 # Their results would hold text beside the answer's own.
+_MOST_CHARACTERS = 32_768
 _NOT_DELIVERED = frozenset({"logprobs", "top_logprobs"})
 # Ours, or built anew for the model's server.
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "response_format"})
@@ -100,18 +107,21 @@ def chat_request(body: bytes) -> ChatRequest:
     asked = _converted(fields, _ChatIn)
     if not 1 <= len(asked.messages) <= _MOST_MESSAGES:
         raise _bad(f"`messages` has {len(asked.messages)} entries; send 1 to {_MOST_MESSAGES}", "messages")
+    if not _MODEL.fullmatch(asked.model):
+        raise _bad("`model` must have at most 128 letters, digits or . : / _ -", "model")
     n = 1 if asked.n is None else asked.n
     if not 1 <= n <= _MOST_CHOICES:
         raise _bad(f"`n` must be 1 to {_MOST_CHOICES}", "n")
     messages = [_message(message, i) for i, message in enumerate(asked.messages)]
+    _short_enough(sum(len(message.text) for message in messages), "messages")
     if not any(message.text.strip() for message in messages):
         raise _bad("no message holds text", "messages")
-    passed = {key: value for key, value in fields.items() if key not in _OURS}
+    passed = {key: value for key, value in fields.items() if key not in _OURS and value is not None}
     for key, value in passed.items():
         if key in _NOT_DELIVERED and value:
             raise _bad(f"`{key}` is not supported in this version: an answer carries judged text only", key)
-        if not (_NAME.fullmatch(key) and (_plain_text(value) if key in _KNOWN_TEXT else _textless(value))):
-            raise _bad(f"the field {key[:64]!r} holds text that is not judged in this version; leave it out", key[:64])
+        if not (_plain_text(value) if key in _KNOWN_TEXT else key in _KNOWN and _textless(value)):
+            raise _bad(f"the field {key[:64]!r} is not known to be harmless in this version; leave it out", key[:64])
     if asked.response_format is not None:
         passed["response_format"] = {"type": asked.response_format.type}
     return ChatRequest(
@@ -131,6 +141,7 @@ def moderation_request(body: bytes) -> ModerationRequest:
     texts = (asked.input,) if isinstance(asked.input, str) else tuple(asked.input)
     if not 1 <= len(texts) <= _MOST_INPUTS:
         raise _bad(f"`input` has {len(texts)} texts; send 1 to {_MOST_INPUTS}", "input")
+    _short_enough(sum(map(len, texts)), "input")
     return ModerationRequest(texts)
 
 
@@ -181,9 +192,8 @@ def _message(fields: dict[str, Any], i: int) -> _MessageIn:
 
 
 def _wire_message(message: _MessageIn) -> dict[str, str]:
+    """A name is not passed on: some templates show it to the model, and the judge did not read it."""
     wire = {"role": message.role, "content": message.text}
-    if message.name is not None:
-        wire["name"] = message.name
     if message.tool_call_id is not None:
         wire["tool_call_id"] = message.tool_call_id
     return wire
@@ -215,6 +225,12 @@ def _textless(value: Any) -> bool:
     if isinstance(value, list):
         return all(_textless(item) for item in value)
     return not isinstance(value, str)
+
+
+def _short_enough(characters: int, param: str) -> None:
+    """Judging takes time in proportion to the text, and one caller's must not stop the others."""
+    if characters > _MOST_CHARACTERS:
+        raise _bad(f"`{param}` holds {characters} characters; at most {_MOST_CHARACTERS} are judged at once", param)
 
 
 def _bad(message: str, param: str | None = None) -> Refusal:

@@ -33,7 +33,8 @@ from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
 
 _WINDOW = 1_000  # characters, about what the encoder's 256 tokens hold
 _STEP = 900
-assert _WINDOW <= MOST_CHARACTERS
+_OVERLAP = 20  # characters, so that a word at the cut is whole in one of the halves
+assert 2 * _WINDOW <= MOST_CHARACTERS  # in lower case a character can become two
 
 
 class Judge:
@@ -104,7 +105,12 @@ class Judge:
         columns = {rule.id: self._columns[rule.id] for rule in rules if rule.id in self._columns}
         if not columns or self._heads is None:
             return {}
-        pieces = [(reading.view.name, window) for reading in readings for window in windows(reading.view.text)]
+        pieces = [
+            (reading.view.name, piece)
+            for reading in readings
+            for window in windows(reading.view.text)
+            for piece in self._fitting(window)
+        ]
         unique = list(dict.fromkeys(window for _, window in pieces))
         row = {window: index for index, window in enumerate(unique)}
         embeddings: NDArray[np.float32] | None = self._encoder.encode(unique) if self._encoder else None
@@ -115,6 +121,17 @@ class Judge:
             at = int(np.argmax(values))  # the first of equals, so the plain view before the others; a NaN before all
             best[rule] = _Score(float(values[at]), pieces[at][0])
         return best
+
+    def _fitting(self, window: str) -> list[str]:
+        """The window, halved until the encoder sees all of each piece: what it cannot see must not hide anything."""
+        if self._encoder is None or len(window) < 2 or self._encoder.fits(window):
+            return [window]
+        middle = len(window) // 2
+        return (
+            [*self._fitting(window[: middle + _OVERLAP]), *self._fitting(window[middle:])]
+            if middle > 2 * _OVERLAP
+            else [*self._fitting(window[:middle]), *self._fitting(window[middle:])]
+        )
 
 
 class _Reading(Struct, frozen=True):

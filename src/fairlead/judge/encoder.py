@@ -18,6 +18,9 @@ from tokenizers import Tokenizer
 
 from fairlead.records.errors import JudgeError
 
+# The runtime keeps an event log of its own otherwise.
+onnxruntime.disable_telemetry_events()
+
 GRAPH, TOKENIZER, CARD = "encoder.onnx", "tokenizer.json", "encoder.json"
 
 
@@ -46,7 +49,7 @@ class Encoder:
     def __init__(self, session: onnxruntime.InferenceSession, tokenizer: Tokenizer, card: EncoderCard) -> None:
         self._session, self._tokenizer, self.card = session, tokenizer, card
         tokenizer.no_padding()
-        tokenizer.enable_truncation(card.most_tokens)
+        tokenizer.no_truncation()
 
     @classmethod
     def load(cls, folder: Path) -> Encoder:
@@ -69,10 +72,19 @@ class Encoder:
         """The card's version."""
         return self.card.version
 
+    def fits(self, text: str) -> bool:
+        """Whether `encode` sees all of the text."""
+        return len(self._tokenizer.encode(text).ids) <= self.card.most_tokens
+
+    def _ids(self, text: str) -> list[int]:
+        """The tokens, cut to what the graph takes; the last one still ends the text."""
+        ids: list[int] = self._tokenizer.encode(text).ids
+        return ids if len(ids) <= self.card.most_tokens else [*ids[: self.card.most_tokens - 1], ids[-1]]
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings [texts, width] of length one. What lies beyond the card's `most_tokens` is not seen."""
         out = np.empty((len(texts), self.card.width), dtype=np.float32)
         for row, text in enumerate(texts):
-            ids = np.array([self._tokenizer.encode(text).ids], dtype=np.int64)
+            ids = np.array([self._ids(text)], dtype=np.int64)
             out[row] = self._session.run(None, {"ids": ids})[0][0]
         return out

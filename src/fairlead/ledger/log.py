@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS entries (
   seq INTEGER PRIMARY KEY, body BLOB NOT NULL, leaf BLOB NOT NULL, chain BLOB NOT NULL
 ) STRICT;
 """
+_FIRST = -(2**63)  # below every number that SQLite can hold: a row before entry 0 is a forgery, too
 _DECODER = msgspec.json.Decoder(Entry)
 
 
@@ -54,9 +55,12 @@ class Ledger:
         Raises LedgerLocked when another process writes to it, LedgerError when the file is no ledger.
         """
         self.path, self.producer, self._clock = path, producer, clock
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._mutex = threading.Lock()
-        self._lock = _take_lock(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = _take_lock(path)
+        except OSError as error:
+            raise LedgerError(f"cannot write a ledger at {path}: {error.strerror}; name another place") from error
         try:
             self._db = _connect(path, read_only=False)
             self._db.executescript(_SCHEMA)
@@ -133,7 +137,7 @@ def verify(path: Path) -> Verification:
     """
     tree, head = Tree(), START
     try:
-        for seq, body, leaf_hash, chain in _rows(path, 0):
+        for seq, body, leaf_hash, chain in _rows(path, _FIRST):
             if seq != tree.size:
                 return _broken(tree, f"entry {tree.size} is missing: the next one is {seq}")
             if leaf(body) != leaf_hash:
@@ -144,9 +148,17 @@ def verify(path: Path) -> Verification:
             if _seq_of(body) != seq:
                 return _broken(tree, f"entry {seq} was moved: its bytes say another place")
             tree.add(leaf_hash)
-    except LedgerError as error:
-        return _broken(tree, f"after entry {tree.size - 1}: {error}")
+    except LedgerCorrupt as error:
+        return _broken(tree, f"{f'after entry {tree.size - 1}' if tree.size else 'at the start'}: {error}")
     return Verification(tree.size, tree.root().hex())
+
+
+def proven(path: Path) -> Verification:
+    """The verification of a log that is whole. Raises LedgerCorrupt otherwise: what was changed must not be built upon."""
+    found = verify(path)
+    if found.problem is not None:
+        raise LedgerCorrupt(f"{path} is not whole: {found.problem}; restore a copy, or name another file")
+    return found
 
 
 class _Placed(Struct):
@@ -173,12 +185,16 @@ def _rows(path: Path, start: int) -> Iterator[tuple[int, bytes, bytes, bytes]]:
             yield from db.execute("SELECT seq, body, leaf, chain FROM entries WHERE seq >= ? ORDER BY seq", (start,))
         finally:
             db.close()
+    except sqlite3.OperationalError as error:
+        raise LedgerError(f"cannot read {path}: {error}; this says nothing about its entries") from error
     except sqlite3.Error as error:
         raise LedgerCorrupt(f"{path} cannot be read as a ledger: {error}") from error
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     mode = "ro" if read_only else "rwc"
+    if read_only and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
+        mode = "ro&immutable=1"  # nobody can write here, and a reader could not make the log's shared memory either
     db = sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False)
     if not read_only:
         db.execute("PRAGMA journal_mode=WAL")

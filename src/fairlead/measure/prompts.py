@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def read_prompts(path: Path, policy: Policy) -> Prompts:
         raise InputError(f"cannot read {path}: {error.strerror}; name a JSONL or CSV file") from error
     try:
         data = _unpacked(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} looks gzipped but cannot be unpacked: {error}") from error
     digest = hashlib.sha256(raw).hexdigest()
     rows = _csv_rows(data) if path.name.removesuffix(".gz").endswith(".csv") else _jsonl_rows(data)
@@ -131,6 +132,8 @@ def _example(row: Any, number: int, id: str, source: str, taxonomy: _Taxonomy) -
     text = fields[column]
     if not isinstance(text, str) or not text.strip():
         return BadLine(number, f"`{column}` is empty or no text")
+    if any(0xD800 <= ord(c) <= 0xDFFF for c in text):
+        return BadLine(number, f"`{column}` holds half of a character (a lone surrogate)")
     if len(text) > _LONGEST_TEXT:
         return BadLine(number, f"`{column}` has {len(text)} characters; at most {_LONGEST_TEXT} are read")
     labels = _labels(fields, taxonomy)
@@ -164,7 +167,7 @@ def _labels(fields: dict[str, Any], taxonomy: _Taxonomy) -> dict[str, bool] | st
         return f"`labels` names the unknown rule {unknown[0]!r}" if unknown else dict(given)
     safe = dict.fromkeys(sorted(taxonomy.rules), False)
     verdict, rule = fields.get("verdict"), fields.get("rule")
-    if verdict is None:
+    if verdict in (None, ""):
         if fields.get("hazard"):
             # One code can stand for several of our rules; it says that one of them is violated, so only a single one is sure.
             rules = taxonomy.hazards.get(str(fields["hazard"]), ())
@@ -174,6 +177,6 @@ def _labels(fields: dict[str, Any], taxonomy: _Taxonomy) -> dict[str, bool] | st
         return f"`verdict` is {verdict!r}; write violates or allowed"
     if not rule:
         return safe if verdict == "allowed" else "`verdict: violates` needs a `rule`"
-    if rule not in taxonomy.rules:
+    if not isinstance(rule, str) or rule not in taxonomy.rules:
         return f"`rule` names the unknown rule {rule!r}"
     return {str(rule): verdict == "violates"}

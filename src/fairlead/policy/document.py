@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from fairlead.policy.act import Act
 from fairlead.records.canonical import digest
@@ -17,6 +17,8 @@ Severity = Literal["low", "medium", "high", "critical"]
 Mode = Literal["refuse", "safe_complete", "comply_with_care"]
 State = Literal["draft", "shadow", "canary", "enforce", "retired"]
 ToolAction = Literal["allow", "confirm", "deny"]
+Positive = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 LadderStep = Literal["warn", "throttle", "tier_down", "suspend", "ban"]
 
 
@@ -81,8 +83,8 @@ class Review(_Strict, frozen=True):
 class Gates(_Strict, frozen=True):
     """What the judge must reach on held-out examples before the rule may be released."""
 
-    recall: float
-    false_positive: float
+    recall: Share
+    false_positive: Share
 
 
 class Privacy(_Strict, frozen=True):
@@ -153,17 +155,17 @@ class Tool(_Strict, frozen=True):
 class Rung(_Strict, frozen=True):
     """One step of the ladder: what happens to an account that holds `at` points."""
 
-    at: int
+    at: Positive
     do: LadderStep
-    days: int | None = None
+    days: Positive | None = None
     approve: Literal["nobody", "human", "two_humans"] = "nobody"
 
 
 class Quota(_Strict, frozen=True):
     """What a tier may use."""
 
-    requests_per_minute: int
-    requests_per_day: int
+    requests_per_minute: Positive
+    requests_per_day: Positive
 
 
 class Policy(_Strict, frozen=True):
@@ -173,7 +175,7 @@ class Policy(_Strict, frozen=True):
     id: str
     version: str
     tiers: tuple[str, ...]
-    rules: tuple[Rule, ...]
+    rules: Annotated[tuple[Rule, ...], Meta(min_length=1)]
     objectives: tuple[Objective, ...] = ()
     tools: tuple[Tool, ...] = ()
     ladder: tuple[Rung, ...] = ()

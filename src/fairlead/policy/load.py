@@ -23,6 +23,7 @@ from fairlead.records.errors import InputError, PolicyError
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]*)`")
 _MOST_WORDS = 120
+_DEEPEST = 100  # the parser's own stack ends somewhere beyond
 _QUIET = re2.Options()
 _QUIET.log_errors = False
 
@@ -40,6 +41,8 @@ def load(path: Path) -> Policy:
 
 def parse(text: str, *, file: str = "<policy>") -> Policy:
     """The policy in a text. `file` is what errors call it. Raises PolicyError."""
+    if _nesting(text) > _DEEPEST:
+        raise PolicyError(f"is nested more than {_DEEPEST} deep; a policy needs no more than six", file=file)
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
@@ -57,6 +60,15 @@ def parse(text: str, *, file: str = "<policy>") -> Policy:
     for where, problem in _problems(policy):
         raise PolicyError(problem, file=file, line=_line(where, lines))
     return policy
+
+
+def _nesting(text: str) -> int:
+    """How deep brackets stand at most, those within texts counted as well."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _decode(kind: type, value: object) -> object:
@@ -204,7 +216,8 @@ def _leaks(policy: Policy) -> Iterator[tuple[str, str]]:
 def _patterns(detect: Detect, at: str) -> Iterator[tuple[str, str]]:
     for k, pattern in enumerate(detect.patterns):
         try:
-            re2.compile(pattern.match, _QUIET)
+            if re2.compile(pattern.match, _QUIET).search("") is not None:
+                yield f"{at}.patterns[{k}]", f"pattern {pattern.id!r} matches every text; a signature must name something"
         except re2.error as error:
             yield (
                 f"{at}.patterns[{k}]",
