@@ -201,3 +201,18 @@ def test_published_hashes() -> None:
     for item in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"):
         tree.add(leaf(bytes.fromhex(item)))
     assert tree.root().hex() == "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
+
+
+def test_a_row_before_the_first_entry_is_found(tmp_path: Path) -> None:
+    path = filled(tmp_path / "l.db", 2)
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("INSERT INTO entries SELECT -1, body, leaf, chain FROM entries WHERE seq=0")
+    db.close()
+    assert "entry 0 is missing: the next one is -1" in str(verify(path).problem)
+
+
+def test_what_cannot_be_read_is_an_error_and_no_false_alarm(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match="says nothing about its entries"):
+        verify(tmp_path)
+    with pytest.raises(LedgerError, match="cannot write a ledger"):
+        Ledger(filled(tmp_path / "l.db", 1) / "below" / "l.db", producer="p")
