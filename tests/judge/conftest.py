@@ -5,17 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from judge_toys import TOY, toy_examples
 
 from fairlead.judge import encoder_graph
 from fairlead.judge.encoder import Encoder
 from fairlead.judge.heads import Heads
 from fairlead.judge.train import train
-
-# A busy machine is slow, not wrong.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from judge_toys import LOCKS, TOY, policy_of, rule
+from msgspec import structs
 from numpy.typing import NDArray
 
 from fairlead.encodings.encoding import ENCODINGS, Encoding
@@ -255,3 +256,11 @@ def test_heads_for_no_rule_score_nothing() -> None:
         Weights(np.zeros((1 << 18, 0), np.float32), np.zeros((0, 0), np.float32), np.zeros((2, 0)), np.zeros((2, 2, 0))),
     )
     assert Judge(ALONE, empty, None).judge(Conversation.of(BENIGN)).outcome is Outcome.UNDETERMINED
+
+
+def test_a_head_counts_for_the_meaning_it_was_trained_for_and_for_no_other(gram_heads: Heads) -> None:
+    other = structs.replace(ALONE.rule("burglary"), definition="Something else altogether.")
+    turned = structs.replace(ALONE.rule("burglary"), reason="Other words to the user.", severity="low")
+    for changed, outcome in ((other, Outcome.UNDETERMINED), (turned, Outcome.ALLOWED)):
+        found = Judge(structs.replace(ALONE, rules=(changed,)), gram_heads, None).judge(Conversation.of(BENIGN))
+        assert found.outcome is outcome, changed

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from fairlead.cli import judge as command
 from fairlead.judge.heads import Heads
+from fairlead.judge.train import train
+from fairlead.policy.load import parse
 from fairlead.records.errors import InputError
 from fairlead.records.verdict import Verdict
 
@@ -37,10 +39,10 @@ rules:
 
 
 @pytest.fixture
-def toy(tmp_path: Path, gram_heads: Heads) -> dict[str, Path]:
+def toy(tmp_path: Path) -> dict[str, Path]:
     paths = {"policy": tmp_path / "policy.yaml", "heads": tmp_path / "heads", "data": tmp_path / "data.jsonl"}
     paths["policy"].write_text(POLICY)
-    gram_heads.save(paths["heads"])
+    train(parse(POLICY), toy_examples(), None, seed=7).save(paths["heads"])
     rows = [{"text": e.text, "labels": e.labels} for e in toy_examples()]
     paths["data"].write_text("".join(json.dumps(row) + "\n" for row in rows) + "no json\n")
     return paths

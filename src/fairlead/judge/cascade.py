@@ -52,7 +52,13 @@ class Judge:
         self._heads = heads
         self._encoder = encoder if heads and heads.card.encoder else None
         cards = heads.card.heads if heads else ()
-        self._columns = {head.rule: column for column, head in enumerate(cards) if head.alone or self._encoder}
+        # A head for another meaning of its rule is no head: the rule is then missing, never allowed.
+        meanings = {rule.id: rule.meaning for rule in self._rules}
+        self._columns = {
+            head.rule: column
+            for column, head in enumerate(cards)
+            if (head.alone or self._encoder) and meanings.get(head.rule) == head.meaning
+        }
         only = "" if self._encoder else "-ngrams"
         self.producer = f"judge/{__version__}{only}/{heads.digest[:12] if heads else 'no-heads'}"
 

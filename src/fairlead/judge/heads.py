@@ -24,18 +24,18 @@ from fairlead.records.errors import JudgeError
 # High enough that thresholds near one half catch most of what a rule is about, low enough that a benign text is rarely stopped
 # by any of twenty rules.
 PREVALENCE = 0.1
-FORMAT = 1
+FORMAT = 2
 _ARRAYS, _CARD = "heads.npz", "heads.json"
 
 
 class HeadCard(Struct, frozen=True):
-    """One head: the rule it was trained for and on how many known examples.
+    """One head: the rule it was trained for, with the digest of its meaning, and on how many known examples.
 
     `alone` says whether its n-grams are of use without embeddings; when not, the rule has no head where there is no encoder.
     """
 
     rule: str
-    rule_digest: str
+    meaning: str
     violating: int
     allowed: int
     alone: bool

@@ -82,7 +82,7 @@ def train(policy: Policy, examples: Sequence[Example], encoder: Encoder | None, 
         fitted.append((rule, head, violating, allowed))
     card = HeadsCard(
         heads=tuple(
-            HeadCard(rule.id, rule.digest, violating, allowed, head.alone) for rule, head, violating, allowed in fitted
+            HeadCard(rule.id, rule.meaning, violating, allowed, head.alone) for rule, head, violating, allowed in fitted
         ),
         encoder=encoder.version if encoder else "",
         data_digest=digest(data),

@@ -137,6 +137,12 @@ class Rule(_Strict, frozen=True):
         """The rule's identity. The state is left out, so that a change of state orphans no verdict, label or cache."""
         return digest({k: getattr(self, k) for k in self.__struct_fields__ if k != "state"})
 
+    @cached_property
+    def meaning(self) -> str:
+        """Digest of what the rule says: heads trained for one meaning say nothing of another. Thresholds and actions are left
+        out, so that turning them needs no training."""
+        return digest((self.id, self.definition, self.terms, self.exceptions, self.examples))
+
     def actions(self, tier: str) -> tuple[Act, ...]:
         """What happens to a request of `tier` that violates; a tier that is not named takes the strictest list."""
         if tier in self.act:
