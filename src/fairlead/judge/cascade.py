@@ -133,11 +133,8 @@ class Judge:
         if self._encoder is None or len(window) < 2 or self._encoder.fits(window):
             return [window]
         middle = len(window) // 2
-        return (
-            [*self._fitting(window[: middle + _OVERLAP]), *self._fitting(window[middle:])]
-            if middle > 2 * _OVERLAP
-            else [*self._fitting(window[:middle]), *self._fitting(window[middle:])]
-        )
+        overlap = _OVERLAP if middle > 2 * _OVERLAP else 0
+        return [*self._fitting(window[: middle + overlap]), *self._fitting(window[middle:])]
 
 
 class _Reading(Struct, frozen=True):
