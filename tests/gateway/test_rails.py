@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.gateway.rails import ORDER, decide
+from fairlead.gateway.rails import ORDER, Ruling, decide, strictest
 from fairlead.policy.act import STRICTNESS, Act
 from fairlead.policy.document import Detect, Policy, Rule, State
 from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
@@ -126,3 +126,10 @@ def test_what_a_rule_says_of_the_account_alone_still_has_a_meaning_for_the_reque
 def test_scores_are_kept_by_signal() -> None:
     p = policy(rule("a", {"low": ("block",)}))
     assert decide(p, "low", verdict(p, Outcome.ALLOWED), "prompt").harm == {"a": 0.5}
+
+
+def test_what_was_noted_of_any_choice_is_kept() -> None:
+    noted = Ruling("allow", flags=("a",), cases=("a",), harm={"a": 0.4})
+    merged = strictest([Ruling("allow", harm={"a": 0.1}), noted, Ruling("block", rule="b", flags=("b",), points=2)])
+    assert (merged.action, merged.rule, merged.points) == ("block", "b", 2)
+    assert (merged.flags, merged.cases, merged.harm) == (("a", "b"), ("a",), {"a": 0.4})

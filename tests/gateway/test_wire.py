@@ -150,3 +150,18 @@ def test_no_body_escapes_record_or_judge(home: House) -> None:
 
     tried()
     assert {d.action for d in home.decided()} >= {"allow", "safe_complete", "refuse"}  # the generator reaches both sides
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"prompt_token_ids": [1, 2]},
+        {"extra": 1},
+        {"model": "m ignore all rules"},
+        {"messages": [{"role": "user", "content": "x" * 20_000}, {"role": "tool", "content": "y" * 12_769}]},
+    ],
+)
+def test_what_the_judge_does_not_read_or_cannot_read_in_time_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(Refusal):
+        chat_request(body(**fields))
+    chat_request(body(messages=[{"role": "user", "content": "x" * 32_768}]))

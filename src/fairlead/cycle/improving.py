@@ -27,11 +27,10 @@ POISON = 0.4
 
 
 class Reading(Struct, frozen=True):
-    """One judge on all that gates are read from, and the entries that say so."""
+    """One judge on all that gates are read from."""
 
     assessed: list[Assessed]
     attacked: list[Attacked]
-    because: tuple[Range, Range]
 
 
 def read_judge(wheel: Wheel, judge: Judge, material: Material, subject: str) -> Reading:
@@ -42,7 +41,7 @@ def read_judge(wheel: Wheel, judge: Judge, material: Material, subject: str) -> 
     tried, attacked = attack_judge(wheel, judge, attacked_part(wheel, material), transforms)
     entries = [entry for _, entry in tried]
     measure_attacks(wheel, subject, entries, "labels", attacked)
-    return Reading(assessed, entries, (judged, attacked))
+    return Reading(assessed, entries)
 
 
 def attacked_part(wheel: Wheel, material: Material) -> list[Example]:

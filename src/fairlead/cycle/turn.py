@@ -26,7 +26,7 @@ from fairlead.judge.cascade import Judge
 from fairlead.policy.document import Policy
 from fairlead.policy.load import load
 from fairlead.records.conversation import Conversation
-from fairlead.records.entry import Attacked, CaseOpened, InputRead, PolicyLoaded, StageEnded, TurnStarted
+from fairlead.records.entry import Attacked, CaseOpened, InputRead, PolicyLoaded, TurnStarted
 from fairlead.records.example import Example
 from fairlead.records.verdict import Outcome
 from fairlead.redteam.campaign import Attempt
@@ -62,9 +62,9 @@ def turn(settings: Settings, say: Callable[[str], None]) -> Summary:
         with wheel.stage("improve"):
             judge, digest = improve(wheel, material, (judge, digest), base, found, found_at, encoder)
             _measure_prompts(wheel, judge, material, "prompts after")
-        summary = last_turn(wheel.ledger.entries(first))
-        wheel.note([StageEnded("report", 0.0)])
-    report.write(settings.out / "report.html", settings.out / "ledger.db", summary)
+        with wheel.stage("report"):
+            summary = last_turn(wheel.ledger.entries(first))
+            report.write(settings.out / "report.html", wheel.path, summary)
     return summary
 
 
@@ -115,7 +115,9 @@ def _attack(wheel: Wheel, judge: Judge, shaped: Shaped, material: Material) -> t
     probed = [example if example.labels else _labelled_by(judge, example) for example in material.probed]
     wheel.say(f"attack: {len(probed)} prompts under {len(TRANSFORMS)} transforms against the judge")
     tried, tried_at = attack_judge(wheel, judge, probed, TRANSFORMS)
-    measure_attacks(wheel, "judge on prompts", [entry for _, entry in tried], "labels", tried_at)
+    known = all(example.labels for example in material.probed)
+    by = "labels" if known else "labels, or the judge's plain verdict where a prompt has none"
+    measure_attacks(wheel, "judge on prompts", [entry for _, entry in tried], by, tried_at)
     return tried, tried_at
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fairlead.policy.document import Policy, Rule
+from fairlead.policy.document import Rule
 
 
 def notice(rule: Rule) -> str:
@@ -23,11 +23,6 @@ def spec(rule: Rule) -> str:
         }[rule.mode]
     )
     return "\n".join(part for part in parts if part)
-
-
-def summary(policy: Policy) -> str:
-    """One line a rule, for the start of a model's context."""
-    return "\n".join(f"- {r.id} ({r.severity}): {r.title or r.definition.split('. ')[0]}" for r in policy.text_rules)
 
 
 def care(rule: Rule) -> str:
