@@ -32,12 +32,13 @@ class StageEnded(Payload, frozen=True, tag="stage.ended"):
 
 
 class PolicyLoaded(Payload, frozen=True, tag="policy.loaded"):
-    """From here on this policy is in force. `rules` maps each rule id to its digest."""
+    """From here on this policy is in force. `rules` maps each rule id to its digest; `retired` names those out of force."""
 
     policy: str
     id: str
     version: str
     rules: dict[str, str]
+    retired: tuple[str, ...] = ()
 
 
 class KeyIssued(Payload, frozen=True, tag="key.issued"):
@@ -57,12 +58,20 @@ class KeyRevoked(Payload, frozen=True, tag="key.revoked"):
     reason: str
 
 
+class Signals(Struct, frozen=True):
+    """The scores that the judge gave to one surface of a request, by signal name; a signal that is missing is not named."""
+
+    surface: str
+    scores: dict[str, float]
+
+
 class Decided(Payload, frozen=True, tag="request.decided"):
     """What the gateway did with one request, and why.
 
     `action` is what the caller got (`allow`, `block`, `safe_complete`, `review`, `refuse`); `cause` says what decided: `rule`,
     `quota`, `key`, `tier`, `input`, `judge_error`, `upstream_error`. `verdicts` keeps those that are not plainly allowed.
-    The effects are in the entry, so that no fold reads a policy or a clock: `points` count until `points_expire`.
+    The effects are in the entry, so that no fold reads a policy or a clock: `points` count until `points_expire`. `signals`
+    are what a back-test needs to decide again; `content` is where the vault keeps the text, empty when it keeps none.
     """
 
     request: str
@@ -83,6 +92,41 @@ class Decided(Payload, frozen=True, tag="request.decided"):
     error: str | None = None
     streamed: bool = False
     milliseconds: float | None = None
+    signals: tuple[Signals, ...] = ()
+    content: str = ""
+
+
+class Reversed(Payload, frozen=True, tag="decision.reversed"):
+    """The decision or the ladder step of entry `seq` holds no longer: its points, its events and its step count as never given."""
+
+    seq: int
+    by: str
+    reason: str
+
+
+class AccountErased(Payload, frozen=True, tag="account.erased"):
+    """The key to all content of the account was destroyed. What was built from it must be built anew: `datasets` and
+    `models` by their digests."""
+
+    account: str
+    by: str
+    datasets: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+
+class ContentRead(Payload, frozen=True, tag="content.read"):
+    """Somebody read what the vault keeps at `content`, and for what purpose."""
+
+    content: str
+    account: str
+    by: str
+    purpose: str
+
+
+class ContentExpired(Payload, frozen=True, tag="content.expired"):
+    """The retention job removed `removed` contents whose time was over."""
+
+    removed: int
 
 
 class CaseOpened(Payload, frozen=True, tag="case.opened"):
@@ -126,13 +170,14 @@ class ModelMade(Payload, frozen=True, tag="model.made"):
 
 
 class DatasetBuilt(Payload, frozen=True, tag="dataset.built"):
-    """Rows gathered for training or testing; `dropped` counts what was left out, by reason."""
+    """Rows gathered for training or testing; `dropped` counts what was left out, by reason; `accounts` names whose content is in it."""
 
     name: str
     digest: str
     rows: int
     sources: dict[str, int] = {}
     dropped: dict[str, int] = {}
+    accounts: tuple[str, ...] = ()
 
 
 class Assessed(Payload, frozen=True, tag="text.assessed"):
@@ -228,6 +273,10 @@ AnyPayload = (
     | KeyIssued
     | KeyRevoked
     | Decided
+    | Reversed
+    | AccountErased
+    | ContentRead
+    | ContentExpired
     | CaseOpened
     | ReviewQueued
     | LadderStepped
