@@ -97,7 +97,7 @@ class Decided(Payload, frozen=True, tag="request.decided"):
 
 
 class Reversed(Payload, frozen=True, tag="decision.reversed"):
-    """The decision or the ladder step of entry `seq` holds no longer: its points, its events and its step count as never given."""
+    """What entry `seq` did to its account holds no longer: its points, events and steps count as never given."""
 
     seq: int
     by: str
@@ -170,7 +170,7 @@ class ModelMade(Payload, frozen=True, tag="model.made"):
 
 
 class DatasetBuilt(Payload, frozen=True, tag="dataset.built"):
-    """Rows gathered for training or testing; `dropped` counts what was left out, by reason; `accounts` names whose content is in it."""
+    """Rows gathered for training or testing; `dropped` counts what was left out, by reason. `accounts` wrote some of it."""
 
     name: str
     digest: str
