@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.report import main
 from fairlead.cycle.settings import FULL, QUICK, Settings
 from fairlead.cycle.turn import turn
-from fairlead.ledger.log import verify
+from fairlead.ledger.verify import verify
 from fairlead.policy.core import CORE
 from fairlead.records.figure import Figure
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from statistics import median
 
 from bench.report import main
-from fairlead.ledger.log import Ledger, verify
+from fairlead.ledger.log import Ledger
+from fairlead.ledger.verify import verify
 from fairlead.records.entry import Decided
 from fairlead.records.figure import Figure
 

@@ -39,20 +39,20 @@ def test_no_server_outlives_a_killed_turn(tmp_path: Path, sign: signal.Signals) 
     parent = subprocess.Popen([sys.executable, "-c", PARENT, ledger, tmp_path / "log"], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     assert "http://127.0.0.1" in parent.stdout.readline()
-    server = int((tmp_path / "l.db.lock").read_text())
-    assert server != parent.pid
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+    assert len(children) == 1
+    server = Path(f"/proc/{children[0]}")
+    assert server.exists()
     parent.send_signal(sign)
     parent.wait()
     parent.stdout.close()
     for _ in range(200):
-        try:
-            Ledger(ledger, producer="next turn").close()
+        if not server.exists():
             break
-        except LedgerLocked:
-            time.sleep(0.1)
+        time.sleep(0.1)
     else:
-        os.kill(server, signal.SIGKILL)
-        pytest.fail("the gateway outlived its parent and kept the ledger")
+        os.kill(int(children[0]), signal.SIGKILL)
+        pytest.fail("the gateway outlived its parent")
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
@@ -80,13 +80,14 @@ def test_a_stage_that_ends_badly_says_so_in_the_ledger(tmp_path: Path) -> None:
     ]
 
 
-def test_a_ledger_that_another_took_while_it_was_lent_is_a_clear_error(tmp_path: Path) -> None:
-    thieves = []
-    wheel = Wheel(Settings(tmp_path, CORE), load(CORE), print)
-    with pytest.raises(LedgerLocked), wheel.stage("guard"), wheel.lent_ledger():
-        thieves.append(Ledger(wheel.path, producer="thief"))
-    wheel.close()
-    thieves[0].close()
+def test_a_second_turn_in_the_same_folder_is_refused_and_a_gateway_may_write_beside_the_first(tmp_path: Path) -> None:
+    with Wheel(Settings(tmp_path, CORE), load(CORE), print) as wheel:
+        with pytest.raises(LedgerLocked, match="another turn is at work"):
+            Wheel(Settings(tmp_path, CORE), load(CORE), print)
+        with Ledger(wheel.path, producer="gateway") as gateway:
+            gateway.append(StageEnded("beside", 0.0))
+        wheel.note([StageEnded("after", 0.0)])
+    Wheel(Settings(tmp_path, CORE), load(CORE), print).close()
 
 
 def test_a_turn_does_not_build_upon_a_ledger_that_was_changed(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from fairlead.basin import data
 from fairlead.cycle.settings import Extent, Settings
 from fairlead.cycle.turn import turn
-from fairlead.ledger.log import read, verify
+from fairlead.ledger.log import read
+from fairlead.ledger.verify import verify
 from fairlead.policy.core import CORE
 from fairlead.records.entry import Assessed, Decided, TurnStarted
 from fairlead.records.verdict import Outcome

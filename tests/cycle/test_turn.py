@@ -14,7 +14,8 @@ from fairlead.cycle.judging import judge_card
 from fairlead.cycle.settings import QUICK, Settings
 from fairlead.cycle.summary import Summary, Traced, last_turn
 from fairlead.cycle.turn import turn
-from fairlead.ledger.log import read, verify
+from fairlead.ledger.log import read
+from fairlead.ledger.verify import verify
 from fairlead.policy.core import CORE
 from fairlead.records.entry import Assessed, Attacked, Decided, Entry, PromotionDecided, StageEnded
 from fairlead.records.figure import Figure

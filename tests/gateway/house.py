@@ -6,7 +6,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,11 +17,12 @@ from fairlead.enforce.ladder import reached
 from fairlead.gateway.app import create_app
 from fairlead.gateway.identity import new_key
 from fairlead.gateway.serve import serving
-from fairlead.ledger.log import Ledger, read
+from fairlead.ledger.log import Compose, Ledger, Written, read
 from fairlead.models.endpoint import Endpoint
 from fairlead.policy.document import Policy, Surface
 from fairlead.records.conversation import Conversation
-from fairlead.records.entry import Decided, Payload
+from fairlead.records.entry import Decided
+from fairlead.records.errors import LedgerError
 from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
 
 POLICY = """
@@ -173,12 +174,10 @@ class BrokenLedger(Ledger):
 
     broken = False
 
-    def append(self, *payloads: Payload):  # type: ignore[no-untyped-def]
+    def compose_all(self, composes: Sequence[Compose]) -> list[Written]:
         if self.broken:
-            from fairlead.records.errors import LedgerError
-
-            raise LedgerError("the disk is full")
-        return super().append(*payloads)
+            return [LedgerError("the disk is full")] * len(composes)
+        return super().compose_all(composes)
 
 
 @dataclass

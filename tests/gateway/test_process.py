@@ -12,7 +12,8 @@ import openai
 import pytest
 from house import POLICY
 
-from fairlead.ledger.log import Ledger, read, verify
+from fairlead.ledger.log import Ledger, read
+from fairlead.ledger.verify import verify
 from fairlead.records.entry import Decided, KeyIssued
 
 HEAVY = {"torch", "transformers", "sklearn", "onnx", "scipy", "pandas"}

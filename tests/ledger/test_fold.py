@@ -5,17 +5,23 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.ledger.fold import State, count, events_of, fold
+from fairlead.ledger.fold import State, events_of, fold
+from fairlead.ledger.rows import KINDS, Memory
 from fairlead.records.entry import (
+    AccountErased,
     CaseOpened,
+    DatasetBuilt,
     Decided,
     Entry,
     KeyIssued,
     KeyRevoked,
     Labelled,
     LadderStepped,
+    ModelMade,
     Payload,
     PolicyLoaded,
+    PromotionDecided,
+    Reversed,
     ReviewQueued,
     StageEnded,
 )
@@ -39,8 +45,26 @@ payloads = st.one_of(
     st.builds(CaseOpened, case=names, account=st.none() | names, rule=names),
     st.builds(ReviewQueued, item=names, rule=names),
     st.builds(Labelled, item=names, rule=names, violates=st.booleans(), by=st.sampled_from(["reviewer:x", "gold"])),
-    st.builds(LadderStepped, account=names, points=st.integers(0, 9), do=names, until=st.none() | st.floats(0, 20)),
+    st.builds(
+        LadderStepped,
+        account=names,
+        points=st.integers(0, 9),
+        do=names,
+        until=st.none() | st.floats(0, 20),
+        at=st.integers(0, 9),
+    ),
     st.builds(PolicyLoaded, policy=names, id=names, version=names, rules=st.just({})),
+    st.builds(Reversed, seq=st.integers(0, 30), by=names, reason=names, account=st.none() | names, item=st.none() | names),
+    st.builds(ModelMade, name=names, role=names, digest=names, data=names),
+    st.builds(DatasetBuilt, name=names, digest=names, rows=st.just(1), accounts=st.lists(names, max_size=2).map(tuple)),
+    st.builds(PromotionDecided, candidate=names, incumbent=names, promoted=st.booleans(), reasons=st.just(())),
+    st.builds(
+        AccountErased,
+        account=names,
+        by=names,
+        datasets=st.lists(names, max_size=2).map(tuple),
+        models=st.lists(names, max_size=2).map(tuple),
+    ),
     st.builds(StageEnded, stage=names, seconds=st.just(1.0)),
 )
 
@@ -49,20 +73,27 @@ def logged(*payloads: Payload) -> list[Entry]:
     return [Entry(seq, float(seq), "test/1", payload) for seq, payload in enumerate(payloads)]  # type: ignore[arg-type]
 
 
+def dumped(state: State) -> tuple[object, ...]:
+    assert isinstance(state.rows, Memory)
+    history = {account: sorted(events) for account, events in state.rows.history.items() if events}
+    return [list(state.rows.each(kind)) for kind in KINDS.values()], history
+
+
 @given(st.lists(payloads, max_size=30), st.integers(0, 30))
 def test_folding_in_pieces_equals_folding_in_one_go(said: list[Payload], cut: int) -> None:
     entries = logged(*said)
-    assert fold(entries[cut:], fold(entries[:cut])) == fold(entries)
+    assert dumped(fold(entries[cut:], fold(entries[:cut]))) == dumped(fold(entries))
 
 
 @given(st.lists(payloads, max_size=30), st.floats(0, 40))
 def test_points_agree_with_a_slow_twin(said: list[Payload], now: float) -> None:
     state = fold(logged(*said))
+    gone = {(p.seq, p.account): seq for seq, p in enumerate(said) if isinstance(p, Reversed)}
     for id in ("a", "b", "c"):
         slow = 0
-        for payload in said:
+        for seq, payload in enumerate(said):
             if isinstance(payload, Decided) and payload.account == id and payload.points_expire > now:  # type: ignore[operator]
-                slow += payload.points
+                slow += 0 if gone.get((seq, id), -1) > seq else payload.points
         assert state.account(id).points(now) == slow
 
 
@@ -78,12 +109,12 @@ def test_points_expire_on_reading() -> None:
 
 def test_counting_is_by_action_glob_and_window() -> None:
     state = fold(logged(block("a", "weapons.x"), block("a", "weapons.y", 1, 99.0), block("a", "hate"), block("b", "weapons.x")))
-    events = state.account("a").events
-    assert count(events, "block", "weapons.*", -1.0) == 2
-    assert count(events, "block", "weapons.*", 0.0) == 1
-    assert count(events, "block", "*", -1.0) == 3
-    assert count(events, "strike", "*", -1.0) == 1
-    assert count(events, "review", "*", -1.0) == 0
+    assert state.count("a", "block", "weapons.*", -1.0) == 2
+    assert state.count("a", "block", "weapons.*", 0.0) == 1
+    assert state.count("a", "block", "*", -1.0) == 3
+    assert state.count("a", "strike", "*", -1.0) == 1
+    assert state.count("a", "review", "*", -1.0) == 0
+    assert state.count("nobody", "block", "*", -1.0) == 0
 
 
 def test_a_shadow_flag_is_no_event_and_an_allowed_request_leaves_no_trace() -> None:
@@ -92,13 +123,15 @@ def test_a_shadow_flag_is_no_event_and_an_allowed_request_leaves_no_trace() -> N
     assert [e.action for e in events_of(Decided("r", "allow", "rule", 200, account="a", flags=("shadow:x", "y")), 1.0)] == [
         "flag"
     ]
-    assert fold(logged(allowed)) == State()
+    assert dumped(fold(logged(allowed))) == dumped(State())
 
 
 def test_a_revoked_key_stays_revoked_and_an_unknown_one_is_ignored() -> None:
     state = fold(logged(KeyIssued("k", "fl_1", "a", "public"), KeyRevoked("k", "lost"), KeyRevoked("other", "lost")))
-    assert state.keys["k"].revoked
-    assert set(state.keys) == {"k"}
+    known = state.key("k")
+    assert known is not None
+    assert known.revoked
+    assert state.key("other") is None
 
 
 def test_a_step_holds_until_its_time_and_not_while_it_waits_for_approval() -> None:
@@ -115,12 +148,52 @@ def test_a_step_holds_until_its_time_and_not_while_it_waits_for_approval() -> No
 
 def test_an_item_leaves_the_queue_when_a_reviewer_has_labelled_each_of_its_rules() -> None:
     queued = [ReviewQueued("i", "x"), ReviewQueued("i", "y")]
-    assert fold(logged(*queued)).queue == {"i": ("x", "y")}
-    assert fold(logged(*queued, Labelled("i", "x", True, "finding"))).queue == {"i": ("x", "y")}
-    assert fold(logged(*queued, Labelled("i", "x", True, "reviewer:r"))).queue == {"i": ("y",)}
-    assert fold(logged(*queued, Labelled("i", "x", True, "reviewer:r"), Labelled("i", "y", True, "reviewer:r"))).queue == {}
+    assert fold(logged(*queued)).waiting() == {"i": ("x", "y")}
+    assert fold(logged(*queued, Labelled("i", "x", True, "finding"))).waiting() == {"i": ("x", "y")}
+    assert fold(logged(*queued, Labelled("i", "x", True, "reviewer:r"))).waiting() == {"i": ("y",)}
+    both = [Labelled("i", "x", True, "reviewer:r"), Labelled("i", "y", True, "reviewer:r")]
+    assert fold(logged(*queued, *both)).waiting() == {}
 
 
 def test_cases_are_found_by_rule_and_age() -> None:
     state = fold(logged(CaseOpened("c1", "a", "x"), CaseOpened("c2", "b", "x"), CaseOpened("c3", "a", "y")))
-    assert [case.account for case in state.cases_since("x", 0.0)] == ["b"]
+    assert state.cases_since("x", 0.0) == 1
+    assert state.cases_since("x", -1.0) == 2
+    assert state.cases_since("x", -1.0, "b") == 1
+    assert state.cases_since("z", -1.0) == 0
+
+
+def test_a_reversal_takes_back_points_events_and_the_steps_that_they_led_to() -> None:
+    steps = [LadderStepped("a", 3, "warn", at=3), LadderStepped("a", 6, "throttle", at=6)]
+    history = [block("a", "x", 3, 99.0), steps[0], block("a", "y", 3, 99.0), steps[1]]
+    state = fold(logged(*history, Reversed(0, "reviewer:r", "appeal", account="a")))
+    assert state.account("a").points(0.0) == 3
+    assert state.count("a", "block", "*", -1.0) == 1
+    assert state.account("a").in_force(0.0) == (), "3 points are below 6, and 0 were below 3 when it warned"
+    again = fold(logged(*history, Reversed(2, "reviewer:r", "appeal", account="a")))
+    assert again.account("a").in_force(0.0) == ("warn",)
+
+
+def test_a_label_that_was_taken_back_leaves_the_one_before_it() -> None:
+    given = [Labelled("i", "x", True, "finding"), Labelled("i", "x", False, "reviewer:r"), Reversed(1, "r", "slip", item="i")]
+    labels = fold(logged(*given)).rows.get(KINDS["labels"], "i")
+    assert [(label.violates, label.by) for label in labels.given] == [(True, "finding")]  # type: ignore[union-attr]
+
+
+def test_erasing_an_account_marks_what_was_built_from_it() -> None:
+    made = [DatasetBuilt("d", "d1", 3, accounts=("a",)), ModelMade("m", "heads", "m1", data="d1")]
+    state = fold(logged(*made, AccountErased("a", "r", datasets=("d1",), models=("m1",))))
+    assert state.account("a").erased
+    assert state.rows.get(KINDS["dataset"], "d1").stale  # type: ignore[union-attr]
+    assert state.rows.get(KINDS["model"], "m1").stale  # type: ignore[union-attr]
+
+
+def test_the_generator_reaches_every_kind_of_row() -> None:
+    reached = set()
+
+    @given(st.lists(payloads, max_size=30))
+    def collect(said: list[Payload]) -> None:
+        reached.update(kind for kind in KINDS.values() for _ in fold(logged(*said)).rows.each(kind))
+
+    collect()
+    assert reached == set(KINDS.values())

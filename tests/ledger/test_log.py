@@ -1,218 +1,230 @@
-"""The log keeps what it acknowledged, tells of what was touched, and lets one writer in."""
+"""The log keeps what it acknowledged, in one order, whoever writes and wherever it is kept."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import signal
-import sqlite3
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from fairlead.ledger.log import Ledger, read, verify
-from fairlead.ledger.proof import EMPTY, Tree, leaf, node
-from fairlead.records.entry import AnyPayload, Labelled, Payload, StageEnded
+from fairlead.ledger import log
+from fairlead.ledger.fold import State
+from fairlead.ledger.log import Ledger, read
+from fairlead.ledger.place import open_store
+from fairlead.ledger.verify import verify
+from fairlead.records.entry import AnyPayload, Decided, Labelled, Payload, StageEnded
 from fairlead.records.errors import InputError, LedgerError, LedgerLocked
 
 
-def filled(path: Path, n: int) -> Path:
-    with Ledger(path, producer="test/1", clock=lambda: 1.0) as ledger:
+def filled(place: str, n: int) -> str:
+    with Ledger(place, producer="test/1", clock=lambda: 1.0) as ledger:
         for i in range(n):
             ledger.append(StageEnded(f"stage {i}", seconds=float(i)))
-    return path
+    return place
 
 
-def test_entries_come_back_in_order_and_survive_reopening(tmp_path: Path) -> None:
-    path = filled(tmp_path / "l.db", 3)
-    with Ledger(path, producer="test/2", clock=lambda: 2.0) as ledger:
+def stages(place: str) -> list[str]:
+    return [entry.payload.stage for entry in read(place) if isinstance(entry.payload, StageEnded)]
+
+
+def test_entries_come_back_in_order_and_survive_reopening(place: str) -> None:
+    filled(place, 3)
+    with Ledger(place, producer="test/2", clock=lambda: 2.0) as ledger:
         assert ledger.size == 3
         batch = ledger.append(Labelled("a", "r", True, "reviewer:x"), Labelled("b", "r", False, "reviewer:x"))
         assert [e.seq for e in batch] == [3, 4]
-    entries = list(read(path))
+        assert ledger.entry(4) == batch[1]
+        with pytest.raises(LedgerError, match="no entry 5"):
+            ledger.entry(5)
+    entries = list(read(place))
     assert [e.seq for e in entries] == [0, 1, 2, 3, 4]
     assert entries[4].payload == Labelled("b", "r", False, "reviewer:x")
     assert entries[4].producer == "test/2"
-    assert [e.seq for e in read(path, 3)] == [3, 4]
+    assert [e.seq for e in read(place, 3)] == [3, 4]
 
 
-def test_a_whole_log_verifies_with_the_tree_hash_of_its_leaves(tmp_path: Path) -> None:
-    path = filled(tmp_path / "l.db", 7)
-    found = verify(path)
-    bodies = [row[0] for row in sqlite3.connect(path).execute("SELECT body FROM entries ORDER BY seq")]
-    assert found.whole
-    assert found.size == 7
-    assert found.root == slow_root([leaf(b) for b in bodies]).hex()
+def test_two_that_write_by_turns_see_each_others_entries(place: str) -> None:
+    with Ledger(place, producer="one") as one, Ledger(place, producer="two") as two:
+        for i in range(5):
+            assert one.append(StageEnded("one", 0.0))[0].seq == 2 * i
+            assert two.append(StageEnded("two", 0.0))[0].seq == 2 * i + 1
+        assert one.size == 9
+        assert one.refresh() == 10
+    assert verify(place).whole
+    assert stages(place) == ["one", "two"] * 5
 
 
-@pytest.mark.parametrize("column", ["body", "leaf", "chain"])
-@pytest.mark.parametrize("seq", [0, 3, 6])
-def test_one_flipped_byte_is_found_at_its_entry(tmp_path: Path, column: str, seq: int) -> None:
-    path = filled(tmp_path / "l.db", 7)
-    db = sqlite3.connect(path)
-    blob = bytearray(db.execute(f"SELECT {column} FROM entries WHERE seq={seq}").fetchone()[0])
-    blob[len(blob) // 2] ^= 1
-    db.execute(f"UPDATE entries SET {column}=? WHERE seq={seq}", (bytes(blob),))
-    db.commit()
-    db.close()
-    found = verify(path)
-    assert not found.whole
-    assert f"entry {seq}" in str(found.problem)
+def test_a_composition_is_made_upon_what_others_wrote(place: str) -> None:
+    strike = Decided("r", "block", "rule", 400, account="a", rule="x", points=1)
+
+    def struck(state: State, now: float, seq: int) -> tuple[Payload, ...]:
+        return (strike, StageEnded(f"{state.account('a').points(now)} points before entry {seq}", 0.0))
+
+    with Ledger(place, producer="one") as one, Ledger(place, producer="two") as two:
+        for ledger in (one, two, two, one):
+            ledger.compose(struck)
+        assert one.state.account("a").points(0.0) == 4
+        assert two.state.account("a").points(0.0) == 3, "two has not looked since"
+        two.refresh()
+        assert two.state.account("a").points(0.0) == 4
+    assert stages(place) == [f"{n} points before entry {2 * n}" for n in range(4)]
 
 
-def test_every_byte_of_an_entry_is_covered(tmp_path: Path) -> None:
-    path = filled(tmp_path / "l.db", 2)
-    db = sqlite3.connect(path, isolation_level=None)
-    body = db.execute("SELECT body FROM entries WHERE seq=1").fetchone()[0]
-    for at in range(len(body)):
-        changed = body[:at] + bytes([body[at] ^ 0x20]) + body[at + 1 :]
-        db.execute("UPDATE entries SET body=? WHERE seq=1", (changed,))
-        assert not verify(path).whole, f"byte {at}"
-    db.close()
+def test_callers_that_wait_together_share_a_commit_and_each_gets_its_own(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = []
+    write = Ledger._write
+    monkeypatch.setattr(Ledger, "_write", lambda self, composes: batches.append(len(composes)) or write(self, composes))
+    got: dict[int, list[int]] = {}
+
+    def call(ledger: Ledger, name: int) -> None:
+        got[name] = [entry.seq for _ in range(20) for entry in ledger.append(StageEnded(str(name), 0.0))]
+
+    with Ledger(place, producer="p") as ledger:
+        threads = [threading.Thread(target=call, args=(ledger, name)) for name in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    named = stages(place)
+    assert {name: [named[seq] for seq in seqs] for name, seqs in got.items()} == {n: [str(n)] * 20 for n in range(16)}
+    assert sum(batches) == 320
+    assert len(batches) < 320, "nobody ever shared a commit"
 
 
-def test_a_dropped_entry_and_swapped_entries_are_found(tmp_path: Path) -> None:
-    path = filled(tmp_path / "l.db", 5)
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("DELETE FROM entries WHERE seq=2")
-    assert "entry 2 is missing" in str(verify(path).problem)
-    db.close()
-
-    path = filled(tmp_path / "m.db", 5)
-    db = sqlite3.connect(path, isolation_level=None)
-    for a, b in ((1, 99), (2, 1), (99, 2)):
-        db.execute("UPDATE entries SET seq=? WHERE seq=?", (b, a))
-    db.close()
-    assert "entry 1" in str(verify(path).problem)
+def test_what_one_caller_gets_wrong_stops_no_other(place: str) -> None:
+    with Ledger(place, producer="p") as ledger:
+        good = (StageEnded("good", 0.0),)
+        results = ledger.compose_all([lambda *_: good, lambda *_: 1 // 0, lambda *_: good])  # type: ignore[list-item, return-value]
+        assert isinstance(results[1], ZeroDivisionError)
+        assert [[e.seq for e in r] for r in (results[0], results[2])] == [[0], [1]]  # type: ignore[union-attr]
+        with pytest.raises(ZeroDivisionError):
+            ledger.compose(lambda *_: (1 // 0,))  # type: ignore[arg-type]
+    assert verify(place).size == 2
 
 
-def test_a_forger_who_rehashes_one_entry_breaks_the_chain(tmp_path: Path) -> None:
-    path = filled(tmp_path / "l.db", 5)
-    db = sqlite3.connect(path, isolation_level=None)
-    body = db.execute("SELECT body FROM entries WHERE seq=2").fetchone()[0].replace(b"stage 2", b"stage 9")
-    db.execute("UPDATE entries SET body=?, leaf=? WHERE seq=2", (body, leaf(body)))
-    db.close()
-    assert "entry 2 or one before it was replaced" in str(verify(path).problem)
-
-
-def test_a_second_writer_gets_a_clear_lock_error(tmp_path: Path) -> None:
-    path = tmp_path / "l.db"
-    with Ledger(path, producer="one"), pytest.raises(LedgerLocked, match=f"open for writing in process {os.getpid()}"):
-        Ledger(path, producer="two")
-    Ledger(path, producer="two").close()
-
-
-def test_readers_are_not_locked_out(tmp_path: Path) -> None:
-    with Ledger(tmp_path / "l.db", producer="one") as ledger:
+def test_readers_are_not_locked_out(place: str) -> None:
+    with Ledger(place, producer="one") as ledger:
         ledger.append(StageEnded("a", 0.0))
         assert len(list(ledger.entries())) == 1
-        assert verify(ledger.path).size == 1
+        assert verify(place).size == 1
 
 
 def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = filled(tmp_path / "l.db", 1)
-    with Ledger(path, producer="p") as ledger:
-        ledger._db.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON entries WHEN NEW.seq = 2 BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-        )
-        with pytest.raises(LedgerError, match="nothing of the batch was written"):
-            ledger.append(StageEnded("b", 0.0), StageEnded("c", 0.0))
-        ledger._db.execute("DROP TRIGGER full")
-        assert ledger.append(StageEnded("d", 0.0))[0].seq == 1
-    assert verify(path).whole
-    assert [e.payload.stage for e in read(path) if isinstance(e.payload, StageEnded)] == ["stage 0", "d"]
+    place = filled(str(tmp_path / "l.db"), 1)
+    store = open_store(place)
+    with store.transaction() as db:
+        db.do("CREATE TRIGGER full BEFORE INSERT ON entries WHEN NEW.seq = 2 BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    strike = Decided("r", "block", "rule", 400, account="a", rule="x", points=1)
+    with Ledger(place, producer="p") as ledger:
+        with pytest.raises(LedgerError, match="disk full"):
+            ledger.append(strike, strike)
+        assert ledger.state.account("a").points(0.0) == 0
+        with store.transaction() as db:
+            db.do("DROP TRIGGER full")
+        assert ledger.append(strike)[0].seq == 1
+        assert ledger.state.account("a").points(0.0) == 1
+    store.close()
+    assert verify(place).whole
+    assert verify(place).size == 2
 
 
-WRITER = """
-import sys
-from pathlib import Path
-from fairlead.ledger.log import Ledger
-from fairlead.records.entry import StageEnded
-with Ledger(Path(sys.argv[1]), producer="child") as ledger:
-    for i in range(1_000_000):
-        ledger.append(StageEnded(str(i), 0.0), StageEnded("pair", 0.0))
-        print(i, flush=True)
-"""
-
-
-@pytest.mark.parametrize("lines", [1, 7, 40])
-def test_a_killed_process_leaves_all_that_it_acknowledged(tmp_path: Path, lines: int) -> None:
-    path = tmp_path / "l.db"
-    child = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    acknowledged = [child.stdout.readline().strip() for _ in range(lines)]
-    time.sleep(0.003 * lines)
-    child.send_signal(signal.SIGKILL)
-    acknowledged += [line.strip() for line in child.stdout.read().splitlines()]
-    child.wait()
-    child.stdout.close()
-    with Ledger(path, producer="parent") as ledger:  # opens without repair, and its lock is free
+def test_who_holds_the_writers_place_too_long_is_an_error_for_the_others(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fairlead.ledger.sqlite._PATIENCE_S", 0.2)
+    monkeypatch.setattr("fairlead.ledger.postgres._PATIENCE_S", 1)
+    with Ledger(place, producer="p") as ledger:
+        hog = open_store(place)
+        with hog.transaction(), pytest.raises(LedgerLocked, match="look for one that hangs"):
+            ledger.append(StageEnded("late", 0.0))
+        hog.close()
         ledger.append(StageEnded("after", 0.0))
-    found = verify(path)
-    stages = [e.payload.stage for e in read(path) if isinstance(e.payload, StageEnded)]
-    assert found.whole
-    assert stages[: 2 * len(acknowledged) : 2] == acknowledged
-    assert len(stages) % 2 == 1, "a pair was torn"
+    assert stages(place) == ["after"]
 
 
 def test_what_is_no_ledger_is_refused_with_words(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no ledger"):
         list(read(tmp_path / "none.db"))
     (tmp_path / "text.db").write_text("not a database, but long enough to be looked at as one " * 40)
-    with pytest.raises(LedgerError, match="cannot open"):
+    with pytest.raises(LedgerError, match="cannot be read as a ledger"):
         Ledger(tmp_path / "text.db", producer="p")
-    assert not verify(tmp_path / "text.db").whole
-
-
-def test_every_payload_type_is_in_the_union() -> None:
-    assert set(Payload.__subclasses__()) == set(AnyPayload.__args__)
-
-
-def slow_root(leaves: list[bytes]) -> bytes:
-    """RFC 6962, section 2.1, word for word."""
-    if not leaves:
-        return hashlib.sha256().digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    k = 1
-    while k * 2 < len(leaves):
-        k *= 2
-    return node(slow_root(leaves[:k]), slow_root(leaves[k:]))
-
-
-@given(st.lists(st.binary(max_size=8), max_size=70))
-def test_the_tree_agrees_with_the_definition(data: list[bytes]) -> None:
-    tree = Tree()
-    for item in data:
-        tree.add(leaf(item))
-    assert tree.root() == slow_root([leaf(item) for item in data])
-
-
-def test_published_hashes() -> None:
-    """The empty tree and the empty leaf of RFC 6962 / the certificate-transparency test vectors."""
-    assert EMPTY.hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert leaf(b"").hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
-    tree = Tree()
-    for item in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"):
-        tree.add(leaf(bytes.fromhex(item)))
-    assert tree.root().hex() == "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
-
-
-def test_a_row_before_the_first_entry_is_found(tmp_path: Path) -> None:
-    path = filled(tmp_path / "l.db", 2)
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("INSERT INTO entries SELECT -1, body, leaf, chain FROM entries WHERE seq=0")
-    db.close()
-    assert "entry 0 is missing: the next one is -1" in str(verify(path).problem)
+    assert "cannot be read as a ledger" in str(verify(tmp_path / "text.db").problem)
 
 
 def test_what_cannot_be_read_is_an_error_and_no_false_alarm(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="says nothing about its entries"):
         verify(tmp_path)
     with pytest.raises(LedgerError, match="cannot write a ledger"):
-        Ledger(filled(tmp_path / "l.db", 1) / "below" / "l.db", producer="p")
+        Ledger(Path(filled(str(tmp_path / "l.db"), 1)) / "below" / "l.db", producer="p")
+    with pytest.raises(LedgerError, match="is the server up"):
+        Ledger("postgresql://nobody@127.0.0.1:9/none", producer="p")
+
+
+def test_a_database_without_a_ledger_is_said_to_be_none(postgres: object) -> None:
+    with pytest.raises(InputError, match="there is no ledger"):
+        list(read(postgres.create_database("empty_one")))  # type: ignore[attr-defined]
+
+
+def test_a_log_that_nobody_may_write_to_can_be_read(tmp_path: Path) -> None:
+    place = filled(str(tmp_path / "l.db"), 2)
+    reader = f"from fairlead.ledger.verify import verify; print(verify({place!r}).size)"
+    tmp_path.chmod(0o555)
+    try:
+        done = subprocess.run([sys.executable, "-c", reader], capture_output=True, text=True, check=True)
+    finally:
+        tmp_path.chmod(0o755)
+    assert done.stdout.strip() == "2"
+
+
+def test_every_payload_type_is_in_the_union() -> None:
+    assert set(Payload.__subclasses__()) == set(AnyPayload.__args__)
+
+
+def test_an_interrupted_writer_leaves_nobody_waiting(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Ledger(place, producer="p") as ledger:
+        monkeypatch.setattr(log._Batch, "write", lambda self: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            ledger.append(StageEnded("never", 0.0))
+        monkeypatch.undo()
+        ledger.append(StageEnded("after", 0.0))
+    assert stages(place) == ["after"]
+
+
+WRITER = """
+import sys
+from fairlead.ledger.log import Ledger
+from fairlead.records.entry import StageEnded
+with Ledger(sys.argv[1], producer=sys.argv[2]) as ledger:
+    print("open", flush=True)
+    sys.stdin.readline()
+    for i in range(int(sys.argv[3])):
+        ledger.append(StageEnded(sys.argv[2], float(i)))
+"""
+
+
+def test_two_processes_on_one_log_neither_corrupt_nor_starve_each_other(place: str) -> None:
+    """Both have the same work and no pause: while both are at it, none gets ahead by more than a few entries."""
+    n = 150
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, place, name, str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for name in ("one", "two")
+    ]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "open\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    for child in children:
+        child.communicate(timeout=120)
+        assert child.returncode == 0
+    assert verify(place).whole
+    written = stages(place)
+    assert sorted(written) == ["one"] * n + ["two"] * n
+    both = written[: max(i for i, name in enumerate(written) if name != written[-1])]
+    behind = [abs(both[:i].count("one") - both[:i].count("two")) for i in range(0, len(both), 10)]
+    assert max(behind, default=0) < n // 2, f"one waited while the other wrote: {both}"

@@ -14,7 +14,8 @@ from fairlead.enforce.ladder import reached
 from fairlead.gateway.app import create_app
 from fairlead.gateway.serve import bind, serve
 from fairlead.judge.cascade import Judge
-from fairlead.ledger.log import Ledger, proven
+from fairlead.ledger.log import Ledger
+from fairlead.ledger.verify import proven
 from fairlead.models.endpoint import Endpoint
 from fairlead.policy.load import load
 

@@ -9,7 +9,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from fairlead.ledger.log import read, verify
+from fairlead.ledger.log import read
+from fairlead.ledger.verify import verify
 
 app = typer.Typer(no_args_is_help=True, help="Prove the log whole, and look at its entries.")
 

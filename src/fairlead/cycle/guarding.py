@@ -29,8 +29,8 @@ def guard(wheel: Wheel, model: Path, heads: Path, encoder: Path | None) -> None:
         keys[client], issued = new_key(tier, client)
         wheel.note([issued])
     start = wheel.ledger.size
-    with wheel.lent_ledger():
-        received, ready_after = _replayed(wheel, traffic, keys, model, heads, encoder)
+    received, ready_after = _replayed(wheel, traffic, keys, model, heads, encoder)
+    wheel.ledger.refresh()
     entries = [e.payload for e in wheel.ledger.entries(start) if isinstance(e.payload, Decided)]
     at = (start, wheel.ledger.size - 1)
     _measure(wheel, received, entries, at)

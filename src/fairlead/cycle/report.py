@@ -11,7 +11,7 @@ from markupsafe import Markup
 from fairlead import __version__
 from fairlead.cycle.pictures import Bars, bar_picture
 from fairlead.cycle.summary import Summary, Traced
-from fairlead.ledger.log import Verification, verify
+from fairlead.ledger.verify import Verification, verify
 
 _PAGES = Environment(loader=PackageLoader("fairlead.cycle", "pages"), autoescape=True, undefined=StrictUndefined)
 

@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Self
 
 from fairlead import __version__
 from fairlead.cycle.settings import Settings
-from fairlead.ledger.log import Ledger, proven
+from fairlead.ledger.log import Ledger
+from fairlead.ledger.verify import proven
 from fairlead.policy.document import Policy
 from fairlead.records.entry import Measured, Payload, StageEnded
-from fairlead.records.errors import FairleadError
+from fairlead.records.errors import FairleadError, LedgerError, LedgerLocked
 from fairlead.records.figure import Figure
 
 Range = tuple[int, int]
 
 
 class Wheel:
-    """A turn in progress. Use as a context manager: it holds the ledger's lock."""
+    """A turn in progress. Use as a context manager: it has the folder to itself."""
 
     def __init__(self, settings: Settings, policy: Policy, say: Callable[[str], None]) -> None:
         """Raises LedgerLocked when another turn writes to the same folder, LedgerCorrupt when its ledger is not whole."""
         self.settings, self.policy, self._say = settings, policy, say
         self.path = settings.out / "ledger.db"
         self.producer = f"fairlead/{__version__} cycle"
-        if self.path.exists():
-            proven(self.path)
-        self._ledger: Ledger | None = Ledger(self.path, producer=self.producer)
+        self._lock = _locked(settings.out)
+        try:
+            if self.path.exists():
+                proven(self.path)
+            self.ledger = Ledger(self.path, producer=self.producer)
+        except BaseException:
+            os.close(self._lock)
+            raise
         self._began = time.monotonic()
-
-    @property
-    def ledger(self) -> Ledger:
-        """The open ledger."""
-        if self._ledger is None:
-            raise RuntimeError("the ledger is lent out: append after `lent_ledger` has ended")
-        return self._ledger
 
     def say(self, text: str) -> None:
         """One line of progress."""
@@ -65,26 +67,32 @@ class Wheel:
             error = type(caught).__name__
             raise
         finally:
-            if self._ledger is not None:  # it is None when another process took the ledger while it was lent
-                self.note([StageEnded(name, round(time.monotonic() - start, 3), error)])
-
-    @contextmanager
-    def lent_ledger(self) -> Iterator[None]:
-        """Close the ledger so that another process may write to it, and open it again afterwards."""
-        self.ledger.close()
-        self._ledger = None
-        try:
-            yield
-        finally:
-            self._ledger = Ledger(self.path, producer=self.producer)
+            self.note([StageEnded(name, round(time.monotonic() - start, 3), error)])
 
     def close(self) -> None:
-        """Let go of the ledger."""
-        if self._ledger is not None:
-            self._ledger.close()
+        """Let go of the ledger and the folder."""
+        self.ledger.close()
+        os.close(self._lock)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _locked(out: Path) -> int:
+    """Hold `out` for as long as the returned descriptor is open; the kernel frees it when the process dies."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = os.open(out / "turn.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise LedgerError(f"cannot write to {out}: {error.strerror}; name another folder with --out") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise LedgerLocked(
+            f"another turn is at work in {out}; wait until it ends, or name another folder with --out"
+        ) from error
+    return lock

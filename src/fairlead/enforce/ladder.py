@@ -19,6 +19,7 @@ def reached(ladder: Iterable[Rung], account: str, before: int, after: int, now: 
     return tuple(
         LadderStepped(
             account=account,
+            at=rung.at,
             points=after,
             do=rung.do,
             until=None if rung.days is None else now + rung.days * _DAY,

@@ -117,7 +117,7 @@ class Gateway:
 
     async def startup(self) -> None:
         """Fold the ledger and name the policy in force. Raises LedgerError."""
-        self._started = Journal(self._ledger, self._clock)
+        self._started = Journal(self._ledger)
         if self._journal.state.policy != self._policy.digest:
             rules = {rule.id: rule.digest for rule in self._policy.rules}
             loaded = PolicyLoaded(self._policy.digest, self._policy.id, self._policy.version, rules)

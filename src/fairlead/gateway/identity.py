@@ -7,7 +7,8 @@ import re
 import secrets
 from collections.abc import Callable
 
-from fairlead.ledger.fold import Key, State
+from fairlead.ledger.fold import State
+from fairlead.ledger.rows import Key
 from fairlead.records.entry import KeyIssued
 
 _WRITTEN = re.compile(rb"[Bb]earer +(fl_[0-9a-f]{8}_[0-9a-f]{48})")
@@ -38,7 +39,7 @@ def identify(authorization: bytes | None, state: State, now: float) -> Key | Non
     The look-up is by digest: what its time could tell is about the digest of a guess, which says nothing about a key.
     """
     written = _WRITTEN.fullmatch(authorization or b"")
-    key = state.keys.get(fingerprint(written[1])) if written else None
+    key = state.key(fingerprint(written[1])) if written else None
     if key is None or key.revoked or (key.expires is not None and key.expires <= now):
         return None
     return key

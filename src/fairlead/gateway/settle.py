@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 
 import msgspec
 from msgspec import Struct
 
 from fairlead.gateway.rails import Ruling
-from fairlead.ledger.fold import Event, State, count, events_of
+from fairlead.ledger.fold import State, events_of
 from fairlead.policy.document import Policy, Rule, Rung
 from fairlead.policy.expression import Expression, compile_when
 from fairlead.records.entry import CaseOpened, Decided, LadderStepped, Payload, ReviewQueued
@@ -22,7 +23,7 @@ Ladder = Callable[[tuple[Rung, ...], str, int, int, float], tuple[LadderStepped,
 class _Facts(Struct, frozen=True):
     """What a rule over accounts may ask; the decision that is being settled counts as the last event."""
 
-    events: tuple[Event, ...]
+    state: State
     decided: Decided
     harm: Mapping[str, float]
     now: float
@@ -36,7 +37,8 @@ class _Facts(Struct, frozen=True):
         return self.decided.surface
 
     def count(self, action: str, rule: str, seconds: float) -> int:
-        return count(self.events, action, rule, self.now - seconds)
+        known = self.state.count(self.decided.account or "", action, rule, self.now - seconds)
+        return known + sum(e.action == action and fnmatchcase(e.rule, rule) for e in events_of(self.decided, self.now))
 
 
 class Settlement:
@@ -78,7 +80,7 @@ class Settlement:
         harm: dict[str, float] = {}
         for ruling in rulings:
             harm |= {signal: max(score, harm.get(signal, 0.0)) for signal, score in ruling.harm.items()}
-        facts = _Facts((*state.account(decided.account or "").events, *events_of(decided, now)), decided, harm, now)
+        facts = _Facts(state, decided, harm, now)
         shadows, cases = [], []
         for rule, holds in self._rules:
             found = holds(facts)
@@ -94,7 +96,6 @@ class Settlement:
     @staticmethod
     def _may_open(rule: Rule, account: str | None, state: State, now: float) -> bool:
         """Once a day for an account and a rule, and no more in all than the rule's cap."""
-        today = state.cases_since(rule.id, now - _DAY)
-        return not any(case.account == account for case in today) and (
-            rule.cap_per_day is None or len(today) < rule.cap_per_day
-        )
+        if account is None or state.cases_since(rule.id, now - _DAY, account):
+            return False
+        return rule.cap_per_day is None or state.cases_since(rule.id, now - _DAY) < rule.cap_per_day

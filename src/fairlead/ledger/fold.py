@@ -1,7 +1,8 @@
-"""What the log adds up to: keys, accounts, open cases, what waits for review.
+"""What the log adds up to: keys, accounts, open cases, what waits for review, labels, models and datasets.
 
 The fold reads entries and nothing else: no policy, and no clock. Whatever expires is kept with its expiry, and who asks brings
-the time.
+the time. What it knows are rows, each a frozen record under a kind and an id. The fold does not care where they are kept: in
+memory here, in the log's own database in `ledger.projection`.
 """
 
 from __future__ import annotations
@@ -9,142 +10,201 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from msgspec import Struct, field
+from msgspec.structs import replace
 
+from fairlead.ledger.rows import (
+    HOUSE,
+    Account,
+    Case,
+    Dataset,
+    Event,
+    Key,
+    Label,
+    Labels,
+    Loaded,
+    Memory,
+    Model,
+    Rows,
+    Step,
+    Strike,
+    Waiting,
+)
 from fairlead.records.entry import (
+    AccountErased,
     CaseOpened,
+    DatasetBuilt,
     Decided,
     Entry,
     KeyIssued,
     KeyRevoked,
     Labelled,
     LadderStepped,
+    ModelMade,
+    Payload,
     PolicyLoaded,
+    PromotionDecided,
+    Reversed,
     ReviewQueued,
 )
 
-
-class Key(Struct, frozen=True):
-    """What a key opens. `expires` is in seconds since the epoch, None for never."""
-
-    account: str
-    tier: str
-    expires: float | None = None
-    revoked: bool = False
+_LONGEST = 400  # days: strikes that expired longer ago than any window looks back are let go
 
 
-class Strike(Struct, frozen=True):
-    """Points that count until `expires`."""
+class State:
+    """What the log adds up to."""
 
-    points: int
-    expires: float | None
+    def __init__(self, rows: Rows | None = None) -> None:
+        self.rows: Rows = Memory() if rows is None else rows
 
+    # ── what may be asked ──────────────────────────────────────────────────────────────────────────────────────────────
 
-class Event(Struct, frozen=True):
-    """Something that was done to a request or an account, under a rule."""
-
-    time: float
-    action: str
-    rule: str
-
-
-def events_of(decided: Decided, time: float) -> list[Event]:
-    """What a decision adds to its account's history: nothing when it was plainly allowed or no rule decided."""
-    events = [Event(time, decided.action, decided.rule)] if decided.rule else []
-    events += [Event(time, "flag", flag) for flag in decided.flags if not flag.startswith("shadow:")]
-    return events + ([Event(time, "strike", decided.rule or "")] if decided.points else [])
-
-
-def count(events: Iterable[Event], action: str, rule: str, since: float) -> int:
-    """How many events after `since` are of `action` under a rule matching the glob `rule`."""
-    return sum(e.action == action and e.time > since and fnmatchcase(e.rule, rule) for e in events)
-
-
-class Account(Struct):
-    """What is known of one account."""
-
-    strikes: list[Strike] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    steps: list[LadderStepped] = field(default_factory=list)
-
-    def points(self, now: float) -> int:
-        """The points that have not expired."""
-        return sum(s.points for s in self.strikes if s.expires is None or s.expires > now)
-
-    def in_force(self, now: float) -> tuple[str, ...]:
-        """The steps of the ladder that hold now. One that waits for an approval does not."""
-        return tuple(s.do for s in self.steps if s.waits_for == "nobody" and (s.until is None or s.until > now))
-
-
-class Case(Struct, frozen=True):
-    """An open case and when it was opened."""
-
-    time: float
-    account: str | None
-    rule: str
-
-
-class State(Struct):
-    """All that the gateway needs to know. `queue` maps an item that waits for review to the rules that were undecided."""
-
-    keys: dict[str, Key] = field(default_factory=dict)
-    accounts: dict[str, Account] = field(default_factory=dict)
-    cases: dict[str, Case] = field(default_factory=dict)
-    queue: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    policy: str = ""
+    def key(self, fingerprint: str) -> Key | None:
+        """What the key with this SHA-256 opens."""
+        return self.rows.get(Key, fingerprint)
 
     def account(self, id: str) -> Account:
         """The account; one that nothing is known of is empty."""
-        return self.accounts.get(id) or Account()
+        return self.rows.get(Account, id) or Account()
 
-    def cases_since(self, rule: str, time: float) -> list[Case]:
-        """Cases under one rule that were opened after `time`."""
-        return [case for case in self.cases.values() if case.rule == rule and case.time > time]
+    def count(self, account: str, action: str, rule: str, since: float) -> int:
+        """How many of an account's events after `since` are of `action`, under a rule matching the glob `rule`."""
+        last = self.account(account).last
+        if last is None or last <= since:
+            return 0
+        return sum(n for name, n in self.rows.counts(account, action, since).items() if fnmatchcase(name, rule))
+
+    def cases_since(self, rule: str, since: float, account: str = HOUSE) -> int:
+        """How many cases of a rule were opened after `since`: for one account, or in the whole house."""
+        return self.rows.counts(account, "case", since).get(rule, 0)
+
+    @property
+    def policy(self) -> str:
+        """Digest of the policy in force, empty when there was none."""
+        return max(self.policies(), key=lambda loaded: loaded.seq).policy.policy if self.policies() else ""
+
+    def policies(self) -> list[Loaded]:
+        """The policies that were in force, each where it was put in force last, in that order."""
+        return sorted((loaded for _, loaded in self.rows.each(Loaded)), key=lambda loaded: loaded.seq)
+
+    def waiting(self) -> dict[str, tuple[str, ...]]:
+        """The items that wait for reviewers, each with the rules that were undecided."""
+        return {id: row.rules for id, row in self.rows.each(Waiting)}
+
+    # ── what an entry does ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def apply(self, entry: Entry) -> None:
-        """Take in one entry. Entries that say nothing of keys, accounts, cases or reviews change nothing."""
+        """Take in one entry. One that says nothing of what is kept here changes nothing."""
         match entry.payload:
-            case KeyIssued(key=key, account=account, tier=tier, expires=expires):
-                self.keys[key] = Key(account, tier, expires)
-            case KeyRevoked(key=key) if key in self.keys:
-                known = self.keys[key]
-                self.keys[key] = Key(known.account, known.tier, known.expires, revoked=True)
-            case Decided() as decided if decided.account is not None:
-                self._decided(entry.time, decided.account, decided)
+            case Decided() as decided:
+                self._decided(entry, decided)
             case CaseOpened(case=case, account=account, rule=rule):
-                self.cases[case] = Case(entry.time, account, rule)
-                if account is not None:
-                    self._known(account).events.append(Event(entry.time, "case", rule))
+                self.rows.put(case, Case(entry.time, account, rule))
+                for whom in (HOUSE, account) if account else (HOUSE,):
+                    self._event(whom, Event(entry.time, "case", rule, entry.seq))
             case ReviewQueued(item=item, rule=rule):
-                self._queued(item, (*self.queue.get(item, ()), rule))
-            case Labelled(item=item, rule=rule, by=by) if by.startswith("reviewer:"):
-                self._queued(item, tuple(waits for waits in self.queue.get(item, ()) if waits != rule))
-            case LadderStepped(account=account, do=do) as step:
-                self._known(account).steps.append(step)
-                self._known(account).events.append(Event(entry.time, do, ""))
-            case PolicyLoaded(policy=policy):
-                self.policy = policy
+                self._waits(item, (*self._rules_waiting(item), rule))
+            case Labelled(item=item) as label:
+                self._labelled(entry.seq, item, label)
+            case LadderStepped() as step:
+                self._stepped(entry, step)
+            case Reversed() as reversal:
+                self._reversed(reversal)
+            case AccountErased() as erased:
+                self._erased(erased)
+            case other:
+                self._registered(entry.seq, other)
 
-    def _decided(self, time: float, id: str, decided: Decided) -> None:
-        """An allowed request leaves no trace here, so that memory grows with trouble and not with traffic."""
-        if found := events_of(decided, time):
-            account = self._known(id)
-            account.events += found
-            if decided.points:
-                account.strikes.append(Strike(decided.points, decided.points_expire))
+    def _registered(self, seq: int, payload: Payload) -> None:
+        """Keys, policies, models and datasets."""
+        match payload:
+            case KeyIssued(key=key, account=account, tier=tier, expires=expires):
+                self.rows.put(key, Key(account, tier, expires))
+            case KeyRevoked(key=key):
+                if issued := self.rows.get(Key, key):
+                    self.rows.put(key, replace(issued, revoked=True))
+            case PolicyLoaded(policy=policy) as loaded:
+                self.rows.put(policy, Loaded(loaded, seq))
+            case ModelMade(digest=digest) as made:
+                known = self.rows.get(Model, digest)
+                self.rows.put(digest, Model(made.name, made.role, made.data, known.status if known else "made"))
+            case PromotionDecided(candidate=candidate, promoted=promoted):
+                if model := self.rows.get(Model, candidate):
+                    self.rows.put(candidate, replace(model, status="promoted" if promoted else "refused"))
+            case DatasetBuilt(digest=digest) as built:
+                self.rows.put(digest, Dataset(built.name, built.accounts))
 
-    def _queued(self, item: str, rules: tuple[str, ...]) -> None:
+    def _decided(self, entry: Entry, decided: Decided) -> None:
+        """An allowed request leaves no trace here, so that what is kept grows with trouble and not with traffic."""
+        if decided.account is None:
+            return
+        for event in events_of(decided, entry.time, entry.seq):
+            self._event(decided.account, event)
+        if decided.points:
+            account = self.account(decided.account)
+            alive = (s for s in account.strikes if s.expires is None or s.expires > entry.time - _LONGEST * 86_400)
+            strike = Strike(decided.points, decided.points_expire, entry.seq)
+            self.rows.put(decided.account, replace(account, strikes=(*alive, strike)))
+
+    def _stepped(self, entry: Entry, step: LadderStepped) -> None:
+        account = self.account(step.account)
+        taken = Step(step.do, step.until, step.waits_for, step.at, step.points, entry.seq)
+        self.rows.put(step.account, replace(account, steps=(*account.steps, taken)))
+        self._event(step.account, Event(entry.time, step.do, "", entry.seq))
+
+    def _event(self, id: str, event: Event) -> None:
+        self.rows.add_event(id, event)
+        account = self.account(id)
+        if account.last is None or event.time > account.last:
+            self.rows.put(id, replace(account, last=event.time))
+
+    def _labelled(self, seq: int, item: str, label: Labelled) -> None:
+        known = self.rows.get(Labels, item) or Labels(())
+        self.rows.put(item, Labels((*known.given, Label(label.rule, label.violates, label.by, seq))))
+        if label.by.startswith("reviewer:"):
+            self._waits(item, tuple(rule for rule in self._rules_waiting(item) if rule != label.rule))
+
+    def _rules_waiting(self, item: str) -> tuple[str, ...]:
+        known = self.rows.get(Waiting, item)
+        return known.rules if known else ()
+
+    def _waits(self, item: str, rules: tuple[str, ...]) -> None:
         if rules:
-            self.queue[item] = rules
+            self.rows.put(item, Waiting(rules))
         else:
-            self.queue.pop(item, None)
+            self.rows.drop(Waiting, item)
 
-    def _known(self, id: str) -> Account:
-        return self.accounts.setdefault(id, Account())
+    def _reversed(self, reversal: Reversed) -> None:
+        """Strikes and events of the entry go, and steps that the points without them would not have reached."""
+        if reversal.account is not None:
+            account = self.account(reversal.account)
+            taken = sum(strike.points for strike in account.strikes if strike.seq == reversal.seq)
+            strikes = tuple(strike for strike in account.strikes if strike.seq != reversal.seq)
+            lowered = (replace(step, points=step.points - taken) if step.seq > reversal.seq else step for step in account.steps)
+            steps = tuple(step for step in lowered if step.seq != reversal.seq and step.points >= step.at)
+            self.rows.put(reversal.account, replace(account, strikes=strikes, steps=steps))
+            self.rows.drop_events(reversal.account, reversal.seq)
+        if reversal.item is not None and (labels := self.rows.get(Labels, reversal.item)):
+            self.rows.put(reversal.item, Labels(tuple(label for label in labels.given if label.seq != reversal.seq)))
+
+    def _erased(self, erased: AccountErased) -> None:
+        self.rows.put(erased.account, replace(self.account(erased.account), erased=True))
+        for digest in erased.datasets:
+            if dataset := self.rows.get(Dataset, digest):
+                self.rows.put(digest, replace(dataset, stale=True))
+        for digest in erased.models:
+            if model := self.rows.get(Model, digest):
+                self.rows.put(digest, replace(model, stale=True))
+
+
+def events_of(decided: Decided, time: float, seq: int = -1) -> list[Event]:
+    """What a decision adds to its account's history: nothing when it was plainly allowed or no rule decided."""
+    events = [Event(time, decided.action, decided.rule, seq)] if decided.rule else []
+    events += [Event(time, "flag", flag, seq) for flag in decided.flags if not flag.startswith("shadow:")]
+    return events + ([Event(time, "strike", decided.rule or "", seq)] if decided.points else [])
 
 
 def fold(entries: Iterable[Entry], state: State | None = None) -> State:
-    """`state` (a new one when None) after the entries, in order."""
+    """`state` (a new one in memory when None) after the entries, in order."""
     state = State() if state is None else state
     for entry in entries:
         state.apply(entry)

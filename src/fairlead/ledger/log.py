@@ -1,114 +1,143 @@
 """The log: append, read, verify. An entry that `append` returned is on disk.
 
-One SQLite file in WAL mode with `synchronous=FULL`, and one writer at a time: the writer holds a lock on `FILE.lock` for as
-long as it has the log open, so that a second one learns it at once instead of waiting. Readers are free.
+Order is commit order, given under one lock among all processes that write. Callers in one process share a commit: whoever comes
+first writes for all that wait, and each goes on once its own entries are on disk. The fold's rows change with it.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote
 
 import msgspec
-from msgspec import Struct
 
-from fairlead.ledger.proof import START, Tree, leaf, link
+from fairlead.ledger import proof
+from fairlead.ledger.fold import State
+from fairlead.ledger.place import open_store
+from fairlead.ledger.projection import Committed, Pending, current, rebuild
+from fairlead.ledger.store import SCHEMA, CommitUnknown, Connection, Row, Store, StoreLost
 from fairlead.records.canonical import canonical
 from fairlead.records.entry import Entry, Payload
-from fairlead.records.errors import InputError, LedgerCorrupt, LedgerError, LedgerLocked
+from fairlead.records.errors import LedgerCorrupt, LedgerError
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS entries (
-  seq INTEGER PRIMARY KEY, body BLOB NOT NULL, leaf BLOB NOT NULL, chain BLOB NOT NULL
-) STRICT;
-"""
-_FIRST = -(2**63)  # below every number that SQLite can hold: a row before entry 0 is a forgery, too
+_HEAD = "SELECT seq, chain FROM entries ORDER BY seq DESC LIMIT 1"
+_FROM = "SELECT seq, body, leaf, chain FROM entries WHERE seq >= ? ORDER BY seq"
+_AT = "SELECT seq, body FROM entries WHERE seq = ?"
+_LEAVES = "SELECT leaf FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq"
+_ROOTS = "SELECT hash FROM roots WHERE level = ? AND position >= ? AND position < ? ORDER BY position"
+_INSERT = "INSERT INTO entries (seq, body, leaf, chain) VALUES (?, ?, ?, ?)"
+_INSERT_ROOT = "INSERT INTO roots (level, position, hash) VALUES (?, ?, ?)"
+_MOST_TOGETHER = 256  # callers in one commit
+_PATIENCE_S = 30.0  # how long a server may be away before a caller is told
+_PAUSE_S = 0.2
+
 _DECODER = msgspec.json.Decoder(Entry)
 
+#: Given the state, the time and the sequence number of the first entry: what to append. It may be called more than once.
+Compose = Callable[[State, float, int], tuple[Payload, ...]]
+Written = tuple[Entry, ...] | Exception
 
-class Verification(Struct, frozen=True):
-    """What a walk over the whole log found. `root` is the RFC 6962 tree hash of `size` entries, in hexadecimal."""
 
-    size: int
-    root: str
-    problem: str | None = None
+class _Waiting:
+    """A caller, until its entries are on disk."""
 
-    @property
-    def whole(self) -> bool:
-        """Whether every entry matched its hashes."""
-        return self.problem is None
+    def __init__(self, compose: Compose) -> None:
+        self.compose = compose
+        self.written: Written | None = None
 
 
 class Ledger:
-    """An open log. Use as a context manager. Threads of one process may share it."""
+    """An open log. Use as a context manager. Threads of one process may share it, and other processes may write as well.
 
-    def __init__(self, path: Path, *, producer: str, clock: Callable[[], float] = time.time) -> None:
-        """Open for writing, making the file when it is not there.
+    `state` is what the log adds up to, as of the last commit that this process made or `refresh` saw.
+    """
 
-        Raises LedgerLocked when another process writes to it, LedgerError when the file is no ledger.
+    def __init__(self, place: str | Path, *, producer: str, clock: Callable[[], float] = time.time) -> None:
+        """Open for writing, making or migrating the tables when they are not there or old.
+
+        `place` is a file, or the URL of a PostgreSQL database. Raises LedgerError when it cannot be opened.
         """
-        self.path, self.producer, self._clock = path, producer, clock
+        self.place, self.producer, self._clock = str(place), producer, clock
+        self._store = open_store(place)
+        try:
+            self._prepare()
+        except BaseException:
+            self._store.close()
+            raise
+        self._committed = Committed(self._store)
+        self.state = State(self._committed)
+        self._tree: proof.Tree | None = None
+        self._waiting: deque[_Waiting] = deque()
         self._mutex = threading.Lock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _take_lock(path)
-        except OSError as error:
-            raise LedgerError(f"cannot write a ledger at {path}: {error.strerror}; name another place") from error
-        try:
-            self._db = _connect(path, read_only=False)
-            self._db.executescript(_SCHEMA)
-            last = self._db.execute("SELECT seq, chain FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
-        except sqlite3.Error as error:
-            os.close(self._lock)
-            raise LedgerError(f"cannot open {path} as a ledger: {error}; name another file, or restore a copy") from error
-        self._next: int = 0 if last is None else last[0] + 1
-        self._head: bytes = START if last is None else last[1]
+        self._size = -1
+        self.refresh()
 
     def append(self, *payloads: Payload) -> tuple[Entry, ...]:
         """Write the payloads as consecutive entries, all or none, and return them once they are on disk.
 
         Raises LedgerError when the disk refuses; nothing of the batch is then in the log.
         """
+        return self.compose(lambda *_: payloads)
+
+    def compose(self, compose: Compose) -> tuple[Entry, ...]:
+        """As `append`, of payloads that are composed upon a state which holds everything before them."""
+        waiting = _Waiting(compose)
+        self._waiting.append(waiting)
         with self._mutex:
-            now, head, rows, entries = self._clock(), self._head, [], []
-            for seq, payload in enumerate(payloads, self._next):
-                entry = Entry(seq, now, self.producer, payload)  # type: ignore[arg-type]  # tests hold the union complete
-                body = canonical(entry)
-                leaf_hash = leaf(body)
-                head = link(head, leaf_hash)
-                rows.append((seq, body, leaf_hash, head))
-                entries.append(entry)
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                self._db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?)", rows)
-                self._db.execute("COMMIT")
-            except sqlite3.Error as error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise LedgerError(f"could not append to {self.path}: {error}; nothing of the batch was written") from error
-            self._next, self._head = self._next + len(rows), head
-            return tuple(entries)
+            while waiting.written is None:
+                together = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_TOGETHER))]
+                results: list[Written] = [LedgerError("stopped while it was written")] * len(together)
+                try:
+                    results = self._write([each.compose for each in together])
+                finally:  # whatever happens, nobody waits for ever
+                    for each, result in zip(together, results, strict=True):
+                        each.written = result
+        if isinstance(waiting.written, Exception):
+            raise waiting.written
+        return waiting.written
+
+    def compose_all(self, composes: Sequence[Compose]) -> list[Written]:
+        """As `compose` for each, in one commit. What one of them raises is its own result and stops no other."""
+        with self._mutex:
+            return self._write(composes)
 
     @property
     def size(self) -> int:
-        """The number of entries, which is also the sequence number that the next one gets."""
-        return self._next
+        """The number of entries, as `state` is."""
+        return self._size
+
+    def refresh(self) -> int:
+        """Take in what other processes appended; returns the size of the log."""
+        with self._mutex, self._store.reading() as db:
+            size, _ = _head(db)
+            self._at(size)
+        return size
 
     def entries(self, start: int = 0) -> Iterator[Entry]:
         """The entries from sequence number `start` on, in order."""
-        return read(self.path, start)
+        return _decoded(self._store, start)
+
+    def entry(self, seq: int) -> Entry:
+        """One entry. Raises LedgerError when there is none."""
+        with self._store.reading() as db:
+            row = db.one(_AT, seq)
+        if row is None:
+            raise LedgerError(f"there is no entry {seq} in {self.place}; the last is {self._size - 1}")
+        return _decode(self.place, *row)
+
+    def rebuild(self) -> None:
+        """Fold the whole log anew into the stored state."""
+        with self._mutex, self._store.transaction() as db:
+            rebuild(db, _decoded(self._store, 0), _head(db)[0])
+            self._committed.forget()
 
     def close(self) -> None:
-        """Let go of the file and of the lock."""
-        self._db.close()
-        os.close(self._lock)
+        """Let go of the place."""
+        self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -116,103 +145,149 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _prepare(self) -> None:
+        if self._store.version() != SCHEMA:
+            self._store.migrate()
+        with self._store.reading() as db:
+            if current(db, _head(db)[0]):
+                return
+        with self._store.transaction() as db:
+            if not current(db, size := _head(db)[0]):
+                rebuild(db, _decoded(self._store, 0), size)
 
-def read(path: Path, start: int = 0) -> Iterator[Entry]:
-    """Entries of a log from sequence number `start` on, without taking the writer's lock.
+    def _at(self, size: int) -> None:
+        """Forget what was known of the state when the log is not as this process left it."""
+        if size != self._size:
+            self._committed.forget()
+            self._tree = None
+        self._size = size
 
-    Raises InputError when there is no such file, LedgerCorrupt when an entry cannot be read.
+    def _write(self, composes: Sequence[Compose]) -> list[Written]:
+        """Write what all of them give in one transaction, waiting for a server that went away for a while."""
+        deadline = time.monotonic() + _PATIENCE_S
+        doubtful: _Batch | None = None
+        while True:
+            batch = None
+            try:
+                with self._store.transaction() as db:
+                    size, head = _head(db)
+                    if doubtful is not None and doubtful.is_in(db):
+                        return doubtful.results  # the commit had happened; the next one finds the size changed
+                    self._at(size)
+                    batch = self._batch(db, size, head)
+                    batch.compose(composes, self._clock(), self.producer)
+                    batch.write()
+            except (CommitUnknown, StoreLost) as error:
+                self._tree = None
+                doubtful = batch if isinstance(error, CommitUnknown) and batch is not None else doubtful
+                if time.monotonic() > deadline:
+                    return [error] * len(composes)
+                time.sleep(_PAUSE_S)
+            except LedgerError as error:
+                self._tree = None
+                return [error] * len(composes)
+            else:
+                self._committed.take(batch.pending.changes)
+                self._size = batch.size
+                return batch.results
+
+    def _batch(self, db: Connection, size: int, head: bytes) -> _Batch:
+        if self._tree is None:
+            self._tree = proof.Tree.of(size, stored_roots(db))
+        return _Batch(db, self._committed, self._tree, head)
+
+
+class _Batch:
+    """Entries of one transaction."""
+
+    def __init__(self, db: Connection, committed: Committed, tree: proof.Tree, head: bytes) -> None:
+        self.pending = Pending(db, committed)
+        self.results: list[Written] = []
+        self._db, self._tree, self._head = db, tree, head
+        self._rows: list[Row] = []
+        self._roots: list[Row] = []
+
+    @property
+    def size(self) -> int:
+        return self._tree.size
+
+    def compose(self, composes: Sequence[Compose], now: float, producer: str) -> None:
+        state = State(self.pending)
+        for compose in composes:
+            try:
+                payloads = compose(state, now, self._tree.size)
+                # `Entry` names the union of payloads; tests hold it complete.
+                entries = tuple(Entry(seq, now, producer, p) for seq, p in enumerate(payloads, self._tree.size))  # type: ignore[arg-type]
+                bodies = [canonical(entry) for entry in entries]
+            except Exception as error:
+                self.results.append(error)
+                continue
+            for entry, body in zip(entries, bodies, strict=True):
+                state.apply(entry)
+                self._add(entry.seq, body)
+            self.results.append(entries)
+
+    def write(self) -> None:
+        if self._rows:
+            self._db.many(_INSERT, self._rows)
+            if self._roots:
+                self._db.many(_INSERT_ROOT, self._roots)
+            self.pending.write(self._tree.size)
+
+    def is_in(self, db: Connection) -> bool:
+        """Whether the log holds this batch: asked when its commit was left in doubt."""
+        return not self._rows or db.one(_AT, self._rows[-1][0]) == self._rows[-1][:2]
+
+    def _add(self, seq: int, body: bytes) -> None:
+        leaf = proof.leaf(body)
+        self._head = proof.link(self._head, leaf)
+        self._rows.append((seq, body, leaf, self._head))
+        self._roots += self._tree.add(leaf)
+
+
+def stored_roots(db: Connection) -> proof.Roots:
+    """The hashes that proofs are made of, from the log's tables. Raises LedgerCorrupt when some are missing."""
+
+    def roots(level: int, first: int, count: int) -> list[bytes]:
+        sql, given = (_ROOTS, (level, first, first + count)) if level else (_LEAVES, (first, first + count))
+        found = [bytes(row[0]) for row in db.all(sql, *given)]
+        if len(found) != count:
+            raise LedgerCorrupt(f"of {count} hashes of level {level} from {first} on {len(found)} are there; verify the ledger")
+        return found
+
+    return roots
+
+
+def read(place: str | Path, start: int = 0) -> Iterator[Entry]:
+    """Entries of a log from sequence number `start` on, in order, in constant memory.
+
+    Raises InputError when there is no such log, LedgerCorrupt when an entry cannot be read.
     """
-    for seq, body, _, _ in _rows(path, start):
-        try:
-            yield _DECODER.decode(body)
-        except msgspec.MsgspecError as error:
-            raise LedgerCorrupt(f"entry {seq} of {path} cannot be read: {error}; run `fairlead ledger verify`") from error
-
-
-def verify(path: Path) -> Verification:
-    """Walk the log once, in memory logarithmic in its length, recomputing every hash.
-
-    It proves that no entry was changed, dropped from the middle or moved. It cannot know whether entries were cut off the
-    end or the whole file was replaced: compare `size` and `root` with a note kept elsewhere.
-    """
-    tree, head = Tree(), START
+    store = open_store(place, read_only=True)
     try:
-        for seq, body, leaf_hash, chain in _rows(path, _FIRST):
-            if seq != tree.size:
-                return _broken(tree, f"entry {tree.size} is missing: the next one is {seq}")
-            if leaf(body) != leaf_hash:
-                return _broken(tree, f"entry {seq} was changed: its bytes do not match its leaf hash")
-            head = link(head, leaf_hash)
-            if head != chain:
-                return _broken(tree, f"entry {seq} or one before it was replaced: the chain does not continue")
-            if _seq_of(body) != seq:
-                return _broken(tree, f"entry {seq} was moved: its bytes say another place")
-            tree.add(leaf_hash)
-    except LedgerCorrupt as error:
-        return _broken(tree, f"{f'after entry {tree.size - 1}' if tree.size else 'at the start'}: {error}")
-    return Verification(tree.size, tree.root().hex())
+        yield from _decoded(store, start)
+    finally:
+        store.close()
 
 
-def proven(path: Path) -> Verification:
-    """The verification of a log that is whole. Raises LedgerCorrupt otherwise: what was changed must not be built upon."""
-    found = verify(path)
-    if found.problem is not None:
-        raise LedgerCorrupt(f"{path} is not whole: {found.problem}; restore a copy, or name another file")
-    return found
+def rows(store: Store, start: int) -> Iterator[Row]:
+    """(seq, body, leaf, chain) of the entries from `start` on."""
+    return store.stream(_FROM, start)
 
 
-class _Placed(Struct):
-    seq: int
+def _head(db: Connection) -> tuple[int, bytes]:
+    """The size of the log, and the head of its chain."""
+    last = db.one(_HEAD)
+    return (0, proof.START) if last is None else (last[0] + 1, bytes(last[1]))
 
 
-def _seq_of(body: bytes) -> int:
+def _decoded(store: Store, start: int) -> Iterator[Entry]:
+    for seq, body, *_ in rows(store, start):
+        yield _decode(store.place, seq, body)
+
+
+def _decode(place: str, seq: int, body: bytes) -> Entry:
     try:
-        return msgspec.json.decode(body, type=_Placed).seq
-    except msgspec.MsgspecError:
-        return -1
-
-
-def _broken(tree: Tree, problem: str) -> Verification:
-    return Verification(tree.size, tree.root().hex(), problem)
-
-
-def _rows(path: Path, start: int) -> Iterator[tuple[int, bytes, bytes, bytes]]:
-    if not path.exists():
-        raise InputError(f"there is no ledger at {path}; `fairlead cycle` makes one")
-    try:
-        db = _connect(path, read_only=True)
-        try:
-            yield from db.execute("SELECT seq, body, leaf, chain FROM entries WHERE seq >= ? ORDER BY seq", (start,))
-        finally:
-            db.close()
-    except sqlite3.OperationalError as error:
-        raise LedgerError(f"cannot read {path}: {error}; this says nothing about its entries") from error
-    except sqlite3.Error as error:
-        raise LedgerCorrupt(f"{path} cannot be read as a ledger: {error}") from error
-
-
-def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    mode = "ro" if read_only else "rwc"
-    if read_only and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
-        mode = "ro&immutable=1"  # nobody can write here, and a reader could not make the log's shared memory either
-    db = sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False)
-    if not read_only:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-    return db
-
-
-def _take_lock(path: Path) -> int:
-    """Hold FILE.lock for as long as the returned descriptor is open; the kernel frees it when the process dies."""
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
-        os.close(lock)
-        raise LedgerLocked(
-            f"{path} is open for writing in process {holder}; wait until it ends, or name another file"
-        ) from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, str(os.getpid()).encode(), 0)
-    return lock
+        return _DECODER.decode(body)
+    except msgspec.MsgspecError as error:
+        raise LedgerCorrupt(f"entry {seq} of {place} cannot be read: {error}; run `fairlead ledger verify`") from error

@@ -97,11 +97,13 @@ class Decided(Payload, frozen=True, tag="request.decided"):
 
 
 class Reversed(Payload, frozen=True, tag="decision.reversed"):
-    """What entry `seq` did to its account holds no longer: its points, events and steps count as never given."""
+    """What entry `seq` did to `account` (points, events, steps) or said of `item` (a label) counts as never given."""
 
     seq: int
     by: str
     reason: str
+    account: str | None = None
+    item: str | None = None
 
 
 class AccountErased(Payload, frozen=True, tag="account.erased"):
@@ -148,13 +150,15 @@ class ReviewQueued(Payload, frozen=True, tag="review.queued"):
 
 
 class LadderStepped(Payload, frozen=True, tag="ladder.stepped"):
-    """An account reached a rung of the ladder. `waits_for` names who must approve before it takes effect."""
+    """An account reached the rung of the ladder that stands at `at` points. `waits_for` names who must approve before it
+    takes effect."""
 
     account: str
     points: int
     do: str
     until: float | None = None
     waits_for: str = "nobody"
+    at: int = 0
 
 
 class ModelMade(Payload, frozen=True, tag="model.made"):

@@ -1,0 +1,152 @@
+"""The log in a PostgreSQL database: whoever writes holds an advisory lock until the commit, so that order is commit order.
+
+`synchronous_commit` is set on, and a server with `fsync` off is refused: an acknowledged entry is on disk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from fairlead.ledger.store import CommitUnknown, Connection, Row, StoreLost
+from fairlead.records.errors import InputError, LedgerCorrupt, LedgerError, LedgerLocked
+
+try:
+    import psycopg
+    from psycopg import errors
+except ImportError as missing:  # an extra: SQLite needs nothing
+    raise InputError("a ledger on PostgreSQL needs psycopg: pip install 'fairlead[postgres]'") from missing
+
+_PATIENCE_S = 30
+_LOCK = "SELECT pg_advisory_xact_lock(hashtext('fairlead ledger'))"
+_AT_ONCE = 2_000  # rows that a stream fetches at once
+
+
+class _Database:
+    """One connection, reduced to `store.Connection`."""
+
+    def __init__(self, db: psycopg.Connection[Row]) -> None:
+        self.db = db
+
+    def one(self, sql: str, *parameters: object) -> Row | None:
+        return self.db.execute(_written(sql), parameters).fetchone()
+
+    def all(self, sql: str, *parameters: object) -> list[Row]:
+        return self.db.execute(_written(sql), parameters).fetchall()
+
+    def do(self, sql: str, *parameters: object) -> None:
+        self.db.execute(_written(sql), parameters)
+
+    def many(self, sql: str, rows: Sequence[Row]) -> None:
+        with self.db.cursor() as cursor:
+            cursor.executemany(_written(sql), rows)
+
+
+class PostgresStore:
+    """One database, open for reading and writing. A connection that broke is made anew at the next use."""
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        """Raises LedgerError when the server cannot be reached or does not keep what it acknowledges."""
+        self._url = url.replace("postgresql+psycopg://", "postgresql://", 1)
+        parts = urlsplit(self._url)
+        self.place = f"postgresql://{parts.hostname}:{parts.port or 5432}{parts.path}"  # without the password
+        self._read_only = read_only
+        self._writing, self._mutex = threading.Lock(), threading.Lock()
+        self._writer: _Database | None = None
+        self._reader: _Database | None = None
+        with self.reading() as db:
+            found = db.one("SHOW fsync")
+            if found != ("on",):
+                raise LedgerError(f"{self.place} runs with fsync off: it could lose what it acknowledged; turn it on")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """As in `Store`."""
+        if self._read_only:
+            raise LedgerError(f"{self.place} was opened for reading")
+        with self._writing, self._explained("write to"):
+            if self._writer is None or self._writer.db.broken or self._writer.db.closed:
+                self._writer = self._connected()
+            self._writer.do("BEGIN")
+            try:
+                self._writer.do(_LOCK)
+                yield self._writer
+            except BaseException:
+                if not self._writer.db.closed:
+                    self._writer.do("ROLLBACK")
+                raise
+            try:
+                self._writer.do("COMMIT")
+            except psycopg.OperationalError as error:
+                raise CommitUnknown(f"{self.place} went away while it committed: {_said(error)}") from error
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """As in `Store`."""
+        with self._mutex, self._explained("read"):
+            if self._reader is None or self._reader.db.broken or self._reader.db.closed:
+                self._reader = self._connected()
+            yield self._reader
+
+    def stream(self, sql: str, *parameters: object) -> Iterator[Row]:
+        """As in `Store`."""
+        with self._explained("read"), self._connected().db as db, db.transaction(), db.cursor("stream") as cursor:
+            cursor.itersize = _AT_ONCE
+            cursor.execute(_written(sql), parameters)
+            yield from cursor
+
+    def migrate(self) -> None:
+        """As in `Store`."""
+        from fairlead.ledger import schema  # Alembic takes half a second to load, and is seldom needed
+
+        schema.upgrade(self._url.replace("postgresql://", "postgresql+psycopg://", 1))
+
+    def version(self) -> str | None:
+        """As in `Store`."""
+        with self.reading() as db:
+            if db.one("SELECT to_regclass('alembic_version')") == (None,):
+                return None
+            found = db.one("SELECT version_num FROM alembic_version")
+            return found[0] if found else None
+
+    def close(self) -> None:
+        """As in `Store`."""
+        for database in (self._writer, self._reader):
+            if database is not None:
+                database.db.close()
+
+    def _connected(self) -> _Database:
+        db = psycopg.connect(self._url, autocommit=True, connect_timeout=5, application_name="fairlead")
+        db.execute("SET synchronous_commit = on")
+        db.execute(f"SET lock_timeout = '{_PATIENCE_S}s'")
+        return _Database(db)
+
+    @contextmanager
+    def _explained(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except errors.LockNotAvailable as error:
+            raise LedgerLocked(
+                f"another process has been writing to {self.place} for {_PATIENCE_S} s; look for one that hangs"
+            ) from error
+        except errors.DiskFull as error:
+            raise LedgerError(f"the disk of {self.place} is full: nothing of this batch was written; make room") from error
+        except errors.UndefinedTable as error:
+            raise InputError(f"there is no ledger at {self.place}; a gateway or `fairlead cycle` makes one") from error
+        except psycopg.OperationalError as error:
+            raise StoreLost(f"cannot {verb} {self.place}: {_said(error)}; is the server up, and the URL right?") from error
+        except psycopg.DataError as error:
+            raise LedgerError(f"cannot {verb} {self.place}: {_said(error)}; nothing of this batch was written") from error
+        except psycopg.Error as error:
+            raise LedgerCorrupt(f"{self.place} cannot be read as a ledger: {_said(error)}") from error
+
+
+def _written(sql: str) -> str:
+    return sql.replace("?", "%s")
+
+
+def _said(error: psycopg.Error) -> str:
+    """The first line: the others may show the parameters of a statement."""
+    return str(error).strip().split("\n")[0] or type(error).__name__

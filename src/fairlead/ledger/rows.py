@@ -1,0 +1,213 @@
+"""What the fold keeps: rows, each a frozen record under a kind and an id, and the history of each account."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
+
+from fairlead.records.entry import PolicyLoaded
+
+#: The account of events that concern the whole house.
+HOUSE = ""
+
+
+class Key(Struct, frozen=True):
+    """What a key opens. `expires` is in seconds since the epoch, None for never."""
+
+    account: str
+    tier: str
+    expires: float | None = None
+    revoked: bool = False
+
+
+class Strike(Struct, frozen=True):
+    """Points that count until `expires`, given by entry `seq`."""
+
+    points: int
+    expires: float | None
+    seq: int = -1
+
+
+class Step(Struct, frozen=True):
+    """A rung of the ladder that entry `seq` said was reached. It falls when `points` fall below `at`."""
+
+    do: str
+    until: float | None
+    waits_for: str
+    at: int
+    points: int
+    seq: int
+
+
+class Account(Struct, frozen=True):
+    """What is known of one account. `last` is the time of its last event; None: it has none."""
+
+    strikes: tuple[Strike, ...] = ()
+    steps: tuple[Step, ...] = ()
+    last: float | None = None
+    erased: bool = False
+
+    def points(self, now: float) -> int:
+        """The points that have not expired."""
+        return sum(s.points for s in self.strikes if s.expires is None or s.expires > now)
+
+    def in_force(self, now: float) -> tuple[str, ...]:
+        """The steps of the ladder that hold now. One that waits for an approval does not."""
+        return tuple(s.do for s in self.steps if s.waits_for == "nobody" and (s.until is None or s.until > now))
+
+
+class Case(Struct, frozen=True):
+    """A case and when it was opened."""
+
+    time: float
+    account: str | None
+    rule: str
+
+
+class Waiting(Struct, frozen=True):
+    """What waits for reviewers: the rules that were undecided."""
+
+    rules: tuple[str, ...]
+
+
+class Label(Struct, frozen=True):
+    """One label, given by entry `seq`."""
+
+    rule: str
+    violates: bool
+    by: str
+    seq: int
+
+
+class Labels(Struct, frozen=True):
+    """All labels of one item, in the order in which they were given."""
+
+    given: tuple[Label, ...]
+
+
+class Model(Struct, frozen=True):
+    """A model or heads that were made. `status` is made, promoted or refused; `stale` when it must be made anew."""
+
+    name: str
+    role: str
+    data: str
+    status: str = "made"
+    stale: bool = False
+
+
+class Dataset(Struct, frozen=True):
+    """A dataset that was built, and whose content is in it."""
+
+    name: str
+    accounts: tuple[str, ...] = ()
+    stale: bool = False
+
+
+class Loaded(Struct, frozen=True):
+    """A policy that was put in force by entry `seq`."""
+
+    policy: PolicyLoaded
+    seq: int
+
+
+#: Every kind of row, by the name under which it is stored. A name is never given another meaning.
+KINDS: dict[str, type[Struct]] = {
+    "key": Key,
+    "account": Account,
+    "case": Case,
+    "waiting": Waiting,
+    "labels": Labels,
+    "model": Model,
+    "dataset": Dataset,
+    "policy": Loaded,
+}
+NAMES = {kind: name for name, kind in KINDS.items()}
+#: Raised when the fold changes what it keeps, so that stored rows are folded anew.
+VERSION = 1
+
+R = TypeVar("R", bound=Struct)
+
+
+class Event(Struct, frozen=True, order=True):
+    """Something that was done to a request or an account, under a rule, by entry `seq`."""
+
+    time: float
+    action: str
+    rule: str
+    seq: int = -1
+
+
+class Rows(Protocol):
+    """Where the fold keeps what it knows."""
+
+    def get(self, kind: type[R], id: str) -> R | None:
+        """One row."""
+        ...
+
+    def put(self, id: str, row: Struct) -> None:
+        """Keep a row in place of the one of its kind and id."""
+        ...
+
+    def drop(self, kind: type[Struct], id: str) -> None:
+        """Forget a row."""
+        ...
+
+    def each(self, kind: type[R]) -> Iterator[tuple[str, R]]:
+        """All rows of a kind with their ids, sorted by id."""
+        ...
+
+    def add_event(self, account: str, event: Event) -> None:
+        """Add to the history of an account."""
+        ...
+
+    def drop_events(self, account: str, seq: int) -> None:
+        """Forget what entry `seq` added to the history of an account."""
+        ...
+
+    def counts(self, account: str, action: str, since: float) -> dict[str, int]:
+        """How many events of an action lie after `since`, by rule."""
+        ...
+
+
+class Memory:
+    """Rows in dictionaries."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[type[Struct], str], Struct] = {}
+        self.history: dict[str, list[Event]] = {}
+
+    def get(self, kind: type[R], id: str) -> R | None:
+        """As in `Rows`."""
+        return self.rows.get((kind, id))  # type: ignore[return-value]  # the key holds the type
+
+    def put(self, id: str, row: Struct) -> None:
+        """As in `Rows`."""
+        self.rows[type(row), id] = row
+
+    def drop(self, kind: type[Struct], id: str) -> None:
+        """As in `Rows`."""
+        self.rows.pop((kind, id), None)
+
+    def each(self, kind: type[R]) -> Iterator[tuple[str, R]]:
+        """As in `Rows`."""
+        found: list[tuple[str, Any]] = [(id, row) for (of, id), row in self.rows.items() if of is kind]
+        yield from sorted(found, key=lambda pair: pair[0])
+
+    def add_event(self, account: str, event: Event) -> None:
+        """As in `Rows`."""
+        insort(self.history.setdefault(account, []), event)
+
+    def drop_events(self, account: str, seq: int) -> None:
+        """As in `Rows`."""
+        if account in self.history:
+            self.history[account] = [event for event in self.history[account] if event.seq != seq]
+
+    def counts(self, account: str, action: str, since: float) -> dict[str, int]:
+        """As in `Rows`."""
+        events = self.history.get(account, [])
+        recent = events[bisect_right(events, since, key=lambda event: event.time) :]
+        return Counter(event.rule for event in recent if event.action == action)

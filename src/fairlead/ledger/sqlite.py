@@ -1,0 +1,199 @@
+"""The log in one SQLite file: WAL mode, `synchronous=FULL`, `BEGIN IMMEDIATE` for whoever writes.
+
+Several processes may write. SQLite's lock has no queue, so that one busy writer could keep another out for ever: before it asks
+for the lock, a writer takes the turn (a lock on `FILE.lock`) and keeps it until it has the lock. Whoever has just written finds
+the turn taken by the next one and comes after it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from fairlead.ledger.store import Row
+from fairlead.records.errors import InputError, LedgerCorrupt, LedgerError, LedgerLocked
+
+_PATIENCE_S = 30.0
+_PAUSE_S = 0.0005
+_READING_PAUSE_MS = 5_000  # a reader waits only while another recovers the file
+
+
+class _Database:
+    """One connection, reduced to `store.Connection`."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+
+    def one(self, sql: str, *parameters: object) -> Row | None:
+        found: Row | None = self.db.execute(sql, parameters).fetchone()
+        return found
+
+    def all(self, sql: str, *parameters: object) -> list[Row]:
+        return self.db.execute(sql, parameters).fetchall()
+
+    def do(self, sql: str, *parameters: object) -> None:
+        self.db.execute(sql, parameters)
+
+    def many(self, sql: str, rows: Sequence[Row]) -> None:
+        self.db.executemany(sql, rows)
+
+
+class SqliteStore:
+    """One file, open for reading and writing."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Raises InputError when there is no file to read, LedgerError when it is no ledger or cannot be opened."""
+        self.place, self._path, self._read_only = str(path), path, read_only
+        self._writing, self._mutex = threading.Lock(), threading.Lock()
+        if read_only and not path.exists():
+            raise InputError(f"there is no ledger at {path}; `fairlead cycle` makes one")
+        try:
+            if not read_only:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._turn = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise LedgerError(f"cannot write a ledger at {path}: {error.strerror}; name another place") from error
+        with self._explained("open"):
+            self._writer = None if read_only else _Database(_connect(path, read_only=False))
+            self._reader = _Database(_connect(path, read_only=True))
+
+    @contextmanager
+    def transaction(self) -> Iterator[_Database]:
+        """As in `Store`."""
+        if self._writer is None:
+            raise LedgerError(f"{self._path} was opened for reading")
+        with self._writing, self._explained("write to"):
+            self._begin(self._writer.db)
+            try:
+                yield self._writer
+                self._writer.do("COMMIT")
+            except BaseException:
+                if self._writer.db.in_transaction:
+                    self._writer.do("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[_Database]:
+        """As in `Store`."""
+        with self._mutex, self._explained("read"):
+            yield self._reader
+
+    def stream(self, sql: str, *parameters: object) -> Iterator[Row]:
+        """As in `Store`."""
+        with self._explained("read"):
+            db = _connect(self._path, read_only=True)
+            try:
+                yield from db.execute(sql, parameters)
+            finally:
+                db.close()
+
+    def migrate(self) -> None:
+        """As in `Store`. The tables are made under the writer's lock, so that two processes may open a new file at once."""
+        from fairlead.ledger import schema  # Alembic takes half a second to load, and is seldom needed
+
+        with self._turn_taken(), self._explained("open"):
+            schema.upgrade(f"sqlite:///{self._path}")
+
+    def version(self) -> str | None:
+        """As in `Store`."""
+        with self.reading() as db:
+            if db.one("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'") is None:
+                return None
+            found = db.one("SELECT version_num FROM alembic_version")
+            return found[0] if found else None
+
+    def close(self) -> None:
+        """As in `Store`."""
+        self._reader.db.close()
+        if self._writer is not None:
+            self._writer.db.close()
+            os.close(self._turn)
+
+    def _begin(self, db: sqlite3.Connection) -> None:
+        with self._turn_taken() as deadline:
+            while True:
+                try:
+                    db.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                        raise
+                    self._wait(deadline)
+
+    @contextmanager
+    def _turn_taken(self) -> Iterator[float]:
+        deadline = time.monotonic() + _PATIENCE_S
+        while not _locked(self._turn):
+            self._wait(deadline)
+        try:
+            yield deadline
+        finally:
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
+
+    def _wait(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise LedgerLocked(
+                f"another process has been writing to {self._path} for {_PATIENCE_S:g} s; look for one that hangs, or name"
+                " another file"
+            )
+        time.sleep(_PAUSE_S)
+
+    @contextmanager
+    def _explained(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            code = error.sqlite_errorcode & 0xFF
+            hint = _HINTS[code] if verb == "write to" and code in _HINTS else "this says nothing about its entries"
+            raise LedgerError(f"cannot {verb} {self._path}: {error}; {hint}") from error
+        except sqlite3.DatabaseError as error:
+            raise LedgerCorrupt(
+                f"{self._path} cannot be read as a ledger: {error}; name another file, or restore a copy"
+            ) from error
+
+
+_HINTS = {
+    sqlite3.SQLITE_FULL: "the disk is full: nothing of this batch was written, and what was acknowledged is safe; make room",
+    sqlite3.SQLITE_IOERR: "the disk failed: nothing of this batch was acknowledged; run `fairlead ledger verify`",
+    sqlite3.SQLITE_READONLY: "make it writable, or name another file",
+}
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    mode = "ro" if read_only else "rwc"
+    if read_only and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
+        mode = "ro&immutable=1"  # nobody can write here, and a reader could not make the log's shared memory either
+    db = sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False)
+    db.execute(f"PRAGMA busy_timeout = {_READING_PAUSE_MS if read_only else 0}")
+    if not read_only:
+        _until_free(lambda: db.execute("PRAGMA journal_mode=WAL"))
+        db.execute("PRAGMA synchronous=FULL")
+    return db
+
+
+def _until_free(act: Callable[[], object]) -> None:
+    """Changing to WAL mode needs the file to itself for a moment, and SQLite does not wait for it."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            act()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_S)

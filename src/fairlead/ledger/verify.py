@@ -1,0 +1,127 @@
+"""Is the log whole: every hash computed again, in memory logarithmic in its length, and held against checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from fairlead.ledger.checkpoint import Checkpoint
+from fairlead.ledger.log import rows
+from fairlead.ledger.place import open_store
+from fairlead.ledger.proof import START, Tree, leaf, link
+from fairlead.ledger.store import Store
+from fairlead.records.errors import LedgerCorrupt
+
+_FIRST = -(2**63)  # below every number that a row can have: one before entry 0 is a forgery, too
+
+
+class Verification(Struct, frozen=True):
+    """What a walk over the whole log found. `root` is the RFC 6962 tree hash of `size` entries, in hexadecimal.
+
+    `agreed` is the size of the largest checkpoint that the log agrees with, 0 for none.
+    """
+
+    size: int
+    root: str
+    problem: str | None = None
+    agreed: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether every entry matched its hashes, and every checkpoint the log."""
+        return self.problem is None
+
+
+def verify(place: str | Path, checkpoints: Sequence[Checkpoint] = ()) -> Verification:
+    """Walk the log once. `checkpoints` were kept where whoever can write the log cannot.
+
+    Alone it proves that no entry was changed, dropped from the middle or moved by somebody who did not compute all later hashes
+    anew. Whether entries were cut off the end, or the log was written anew from some point, only checkpoints tell: it is then
+    located between the last that agrees and the first that does not. Raises InputError when there is no log.
+    """
+    store = open_store(place, read_only=True)
+    try:
+        return _walk(store, sorted(checkpoints, key=lambda checkpoint: checkpoint.size))
+    finally:
+        store.close()
+
+
+def proven(place: str | Path) -> Verification:
+    """The verification of a log that is whole. Raises LedgerCorrupt otherwise: what was changed must not be built upon."""
+    found = verify(place)
+    if found.problem is not None:
+        raise LedgerCorrupt(f"{place} is not whole: {found.problem}; restore a copy, or name another file")
+    return found
+
+
+def _walk(store: Store, checkpoints: Sequence[Checkpoint]) -> Verification:
+    walk = _Walk(checkpoints)
+    try:
+        for seq, body, leaf_hash, chain in rows(store, _FIRST):
+            if walk.disagrees():
+                break
+            if problem := walk.step(seq, body, leaf_hash, chain):
+                return walk.found(problem)
+    except LedgerCorrupt as error:
+        return walk.found(f"{f'after entry {walk.size - 1}' if walk.size else 'at the start'}: {error}")
+    if walk.disagrees():
+        return walk.found(
+            f"the log was written anew between entry {walk.agreed} and entry {walk.size - 1}: a checkpoint says so"
+        )
+    if walk.due:
+        last = walk.due[0].size
+        return walk.found(
+            f"entries {walk.size} to {last - 1} are missing: a checkpoint knows {last} entries, the log ends before"
+        )
+    return walk.found(None)
+
+
+class _Walk:
+    """How far the walk has come. `due` are the checkpoints before it, `agreed` the size of the last that it passed."""
+
+    def __init__(self, checkpoints: Sequence[Checkpoint]) -> None:
+        self.due, self.agreed = list(checkpoints), 0
+        self._tree, self._head = Tree(), START
+
+    @property
+    def size(self) -> int:
+        return self._tree.size
+
+    def disagrees(self) -> bool:
+        """Whether a checkpoint at this size names another tree."""
+        while self.due and self.due[0].size == self.size:
+            if self.due[0].root != self._tree.root():
+                return True
+            self.agreed = self.due.pop(0).size
+        return False
+
+    def step(self, seq: int, body: bytes, leaf_hash: bytes, chain: bytes) -> str | None:
+        """Take in one entry; what is wrong with it."""
+        if seq != self.size:
+            return f"entry {self.size} is missing: the next one is {seq}"
+        if leaf(body) != leaf_hash:
+            return f"entry {seq} was changed: its bytes do not match its leaf hash"
+        self._head = link(self._head, leaf_hash)
+        if self._head != chain:
+            return f"entry {seq} or one before it was replaced: the chain does not continue"
+        if _seq_of(body) != seq:
+            return f"entry {seq} was moved: its bytes say another place"
+        self._tree.add(leaf_hash)
+        return None
+
+    def found(self, problem: str | None) -> Verification:
+        return Verification(self.size, self._tree.root().hex(), problem, self.agreed)
+
+
+class _Placed(Struct):
+    seq: int
+
+
+def _seq_of(body: bytes) -> int:
+    try:
+        return msgspec.json.decode(body, type=_Placed).seq
+    except msgspec.MsgspecError:
+        return -1

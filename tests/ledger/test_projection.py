@@ -1,0 +1,101 @@
+"""The stored state is the fold of the log: after any history, in any batches, and after it was rebuilt."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tampering import looked_up, tamper
+from test_fold import logged, payloads
+
+from fairlead.ledger.fold import State
+from fairlead.ledger.log import Ledger, read
+from fairlead.ledger.projection import differences
+from fairlead.ledger.rows import KINDS, Account
+from fairlead.records.entry import Decided, KeyIssued, Payload
+
+BLOCK = Decided("r", "block", "rule", 400, account="a", rule="x", points=1)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(said=st.lists(st.lists(payloads, max_size=6), max_size=8), two=st.booleans())
+def test_the_stored_state_is_the_fold(tmp_path: Path, said: list[list[Payload]], two: bool) -> None:
+    place = str(tmp_path / f"{secrets.token_hex(8)}.db")
+    clock = itertools.count()
+    with Ledger(place, producer="one", clock=lambda: float(next(clock))) as one:
+        other = Ledger(place, producer="two", clock=lambda: float(next(clock))) if two else one
+        for i, batch in enumerate(said):
+            (one, other)[i % 2].append(*batch)
+        assert differences(one._store, one.entries()) == []
+        one.refresh()
+        slow = State()
+        for entry in read(place):
+            slow.apply(entry)
+        for kind in KINDS.values():
+            assert list(one.state.rows.each(kind)) == list(slow.rows.each(kind))
+        if two:
+            other.close()
+
+
+def test_a_long_history_on_both_stores(place: str) -> None:
+    examples: list[Any] = []
+
+    @settings(max_examples=30, database=None)
+    @given(st.lists(payloads, max_size=30))
+    def collect(said: list[Payload]) -> None:
+        examples.extend(said)
+
+    collect()
+    with Ledger(place, producer="p", clock=itertools.count().__next__) as ledger:
+        for start in range(0, len(examples), 7):
+            ledger.append(*examples[start : start + 7])
+        assert differences(ledger._store, ledger.entries()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("account", "DELETE FROM state WHERE kind = 'account'"),
+        ("history", "DELETE FROM history"),
+        ("key", "UPDATE state SET id = 'other' WHERE kind = 'key'"),
+    ],
+)
+def test_a_state_that_was_tampered_with_is_found_and_rebuilt(place: str, kind: str, change: str) -> None:
+    with Ledger(place, producer="p") as ledger:
+        ledger.append(KeyIssued("k", "fl", "a", "public"), BLOCK)
+    tamper(place, change)
+    with Ledger(place, producer="p") as ledger:
+        assert differences(ledger._store, ledger.entries()) == [kind]
+        ledger.rebuild()
+        assert differences(ledger._store, ledger.entries()) == []
+        assert ledger.state.account("a").points(0.0) == 1
+
+
+def test_rows_of_an_older_fold_are_folded_anew_on_opening(place: str) -> None:
+    with Ledger(place, producer="p") as ledger:
+        ledger.append(BLOCK)
+    tamper(place, "UPDATE cursor SET version = 0")
+    tamper(place, "DELETE FROM state")
+    with Ledger(place, producer="p") as ledger:
+        assert ledger.state.account("a").points(0.0) == 1
+    assert looked_up(place, "SELECT size FROM cursor") == (1,)
+
+
+def test_rows_that_were_looked_up_are_current_after_each_commit(place: str) -> None:
+    with Ledger(place, producer="p") as ledger:
+        for i in range(3):
+            assert ledger.state.account("a").points(0.0) == i
+            assert ledger.state.count("a", "block", "*", -1.0) == i
+            ledger.append(BLOCK)
+
+
+def test_committed_rows_change_by_entries_only(place: str) -> None:
+    with Ledger(place, producer="p") as ledger, pytest.raises(TypeError, match="appending"):
+        ledger.state.apply(logged(KeyIssued("k", "fl", "a", "public"))[0])
+    with Ledger(place, producer="p") as ledger:
+        assert ledger.state.rows.get(Account, "a") is None
