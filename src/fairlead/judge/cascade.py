@@ -27,6 +27,7 @@ from fairlead.judge.refusal import refuses
 from fairlead.judge.signatures import Signatures
 from fairlead.judge.views import MAX_CHARACTERS, View, views
 from fairlead.policy.document import Policy, Rule, Surface
+from fairlead.policy.evaluator import by_score
 from fairlead.records.conversation import Conversation
 from fairlead.records.errors import JudgeError
 from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
@@ -173,20 +174,16 @@ def windows(text: str) -> list[str]:
 
 
 def _by_score(rule: Rule, score: _Score | None, cut: bool) -> RuleVerdict:
-    detect = rule.detect
-    assert detect is not None  # the policy's text rules have one
+    assert rule.detect is not None  # the policy's text rules have one
+    outcome = by_score(rule.detect)
     if score is None or not math.isfinite(score.value):
-        outcome = Outcome.VIOLATES if detect.missing == "block" else Outcome.UNDETERMINED
         why = "the rule has no trained head" if score is None else "its head gave no number"
-        return RuleVerdict(rule.id, rule.digest, outcome, stage="heads", evidence=why)
-    if score.value >= detect.block:
-        outcome = Outcome.VIOLATES
-    elif score.value >= detect.review or cut:
-        outcome = Outcome.UNDETERMINED
-    else:
-        outcome = Outcome.ALLOWED
+        return RuleVerdict(rule.id, rule.digest, outcome(None), stage="heads", evidence=why)
+    found = outcome(score.value)
+    if cut and found is Outcome.ALLOWED:
+        found = Outcome.UNDETERMINED
     evidence = f"only the first {MAX_CHARACTERS} characters were read" if cut else ""
-    return RuleVerdict(rule.id, rule.digest, outcome, score.value, "heads", score.view, evidence)
+    return RuleVerdict(rule.id, rule.digest, found, score.value, "heads", score.view, evidence)
 
 
 def _undetermined(rule: Rule, why: str) -> RuleVerdict:
