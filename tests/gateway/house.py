@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from fairlead.enforce.ladder import reached
+from fairlead.enforce.settle import Settlement
 from fairlead.gateway.app import create_app
 from fairlead.gateway.identity import new_key
 from fairlead.gateway.serve import serving
@@ -208,7 +208,8 @@ def house(tmp_path: Path, policy: Policy, upstream: str | None = None) -> Iterat
             for tier in (*policy.tiers, "nowhere"):
                 keys[tier], issued = new_key(tier, f"acct_{tier}")
                 ledger.append(issued)
-            app = create_app(policy, judge, ledger, Endpoint(upstream or stub.url, timeout_s=0.5), time.time, ladder=reached)
+            settle = Settlement(policy).settle
+            app = create_app(policy, judge, ledger, Endpoint(upstream or stub.url, timeout_s=0.5), time.time, settle=settle)
             with serving(app) as url:
                 yield House(url, path, ledger, judge, stub, keys)
     finally:

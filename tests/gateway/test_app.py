@@ -347,3 +347,13 @@ def test_a_caller_who_leaves_is_recorded_all_the_same(home: House) -> None:
     while not home.decided() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert [d.cause for d in home.decided()] == ["upstream_error"]
+
+
+def test_the_scores_of_every_surface_are_recorded_for_back_tests(home: House) -> None:
+    home.stub.says = ["maybe-sorrow"]
+    with pytest.raises(openai.BadRequestError):
+        ask(home, "hello")
+    (decided,) = home.decided()
+    by_surface = {signals.surface: signals.scores for signals in decided.signals}
+    assert by_surface["prompt"] == {"goblins": 0.1, "sorrow": 0.1, "comets": 0.1}
+    assert by_surface["response"]["sorrow"] == 0.6

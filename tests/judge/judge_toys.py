@@ -6,6 +6,7 @@ import itertools
 
 from fairlead.policy.act import Act
 from fairlead.policy.document import Detect, Objective, Pattern, Policy, Rule, RuleExample
+from fairlead.policy.state import State
 from fairlead.records.example import Example
 
 BLOCK = {"public": (Act("block"),)}
@@ -19,7 +20,7 @@ def rule(
         act=BLOCK,
         detect=Detect(signal=f"harm.{id}", review=0.3, block=0.6, missing=missing, patterns=patterns),  # type: ignore[arg-type]
         examples=examples,
-        state="enforce",
+        state=State("enforce"),
     )
 
 

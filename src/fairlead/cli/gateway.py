@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from fairlead import __version__
-from fairlead.enforce.ladder import reached
+from fairlead.enforce.settle import Settlement
 from fairlead.gateway.app import create_app
 from fairlead.gateway.serve import bind, serve
 from fairlead.judge.cascade import Judge
@@ -39,5 +39,5 @@ def gateway(
     if ledger.exists():
         proven(ledger)
     with Ledger(ledger, producer=f"gateway/{__version__}") as opened:
-        served = create_app(rules, judge, opened, endpoint, time.time, ladder=reached)
+        served = create_app(rules, judge, opened, endpoint, time.time, settle=Settlement(rules).settle)
         serve(served, bind(port), lambda url: print(f"gateway ready on {url}", flush=True))

@@ -26,7 +26,7 @@ from fairlead.judge.cascade import Judge
 from fairlead.policy.document import Policy
 from fairlead.policy.load import load
 from fairlead.records.conversation import Conversation
-from fairlead.records.entry import Attacked, CaseOpened, InputRead, PolicyLoaded, TurnStarted
+from fairlead.records.entry import Attacked, CaseOpened, InputRead, TurnStarted
 from fairlead.records.example import Example
 from fairlead.records.verdict import Outcome
 from fairlead.redteam.campaign import Attempt
@@ -74,7 +74,7 @@ def _begin(wheel: Wheel, policy: Policy, material: Material) -> None:
     wheel.note(
         [
             TurnStarted(settings.seed, settings.extent.name, {"policy": settings.policy.name}),
-            PolicyLoaded(policy.digest, policy.id, policy.version, {rule.id: rule.digest for rule in policy.rules}),
+            policy.entry(),
             *(
                 InputRead(file.name, file.digest, len(file.examples), tuple(bad.number for bad in file.refused))
                 for file in material.files

@@ -26,14 +26,14 @@ from msgspec import Struct
 from fairlead.gateway import relay, wire
 from fairlead.gateway.admission import Admission
 from fairlead.gateway.journal import Journal, Log
-from fairlead.gateway.rails import ACTING, Ruling, assessed, decide, strictest
 from fairlead.gateway.refusal import Refusal
-from fairlead.gateway.settle import Ladder, Settlement
+from fairlead.ledger.fold import State
 from fairlead.models.endpoint import Completion, Endpoint
 from fairlead.policy import render
+from fairlead.policy.decide import Ruling, assessed, decide, strictest
 from fairlead.policy.document import Policy, Surface
 from fairlead.records.conversation import Conversation
-from fairlead.records.entry import Decided, LadderStepped, Payload, PolicyLoaded
+from fairlead.records.entry import Decided, LadderStepped, Payload, Signals
 from fairlead.records.errors import LedgerError, UpstreamError, UpstreamTimeout
 from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
 
@@ -44,6 +44,8 @@ _JSON = b"application/json"
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+#: (decision, rulings, state, now, sequence number of the decision) -> the decision and what follows from it.
+Settle = Callable[[Decided, tuple[Ruling, ...], State, float, int], tuple[Payload, ...]]
 
 
 class Judge(Protocol):
@@ -75,6 +77,7 @@ class _Request:
     surface: str = "prompt"
     streamed: bool = False
     rulings: list[Ruling] = field(default_factory=list)
+    signals: list[Signals] = field(default_factory=list)
     action: str = "allow"
     cause: str = "rule"
     rule: str | None = None
@@ -90,10 +93,10 @@ class Gateway:
     """The application. `startup` and `shutdown` are called by the server's lifespan."""
 
     def __init__(
-        self, policy: Policy, judge: Judge, ledger: Log, upstream: Endpoint, clock: Callable[[], float], *, ladder: Ladder
+        self, policy: Policy, judge: Judge, ledger: Log, upstream: Endpoint, clock: Callable[[], float], *, settle: Settle
     ) -> None:
         self._policy, self._judge, self._ledger, self._upstream, self._clock = policy, judge, ledger, upstream, clock
-        self._settlement = Settlement(policy, ladder)
+        self._settle = settle
         self._admission = Admission(policy, clock)
         self._started: Journal | None = None
         self._routes: dict[str, tuple[str, Callable[[_Request, bytes], Awaitable[_Reply]]]] = {
@@ -119,9 +122,7 @@ class Gateway:
         """Fold the ledger and name the policy in force. Raises LedgerError."""
         self._started = Journal(self._ledger)
         if self._journal.state.policy != self._policy.digest:
-            rules = {rule.id: rule.digest for rule in self._policy.rules}
-            loaded = PolicyLoaded(self._policy.digest, self._policy.id, self._policy.version, rules)
-            await self._journal.append(lambda *_: (loaded,))
+            await self._journal.append(lambda *_: (self._policy.entry(),))
 
     async def shutdown(self) -> None:
         """Write what waits, close the connections to the model's server. The ledger stays open: who opened it closes it."""
@@ -196,10 +197,11 @@ class Gateway:
             error=request.error,
             streamed=request.streamed,
             milliseconds=round((self._clock() - request.started) * 1000, 3),
+            signals=tuple(request.signals),
         )
         # A moderation is somebody's question about a text, which may be another's: it has no consequences for who asks.
         counted = () if request.surface == "moderation" else rulings
-        return await self._journal.append(lambda state, now, seq: self._settlement.entries(decided, counted, state, now, seq))
+        return await self._journal.append(lambda state, now, seq: self._settle(decided, counted, state, now, seq))
 
     async def _routed(self, request: _Request, scope: Scope, receive: Receive) -> _Reply:
         path, method = scope["path"], scope["method"]
@@ -265,8 +267,9 @@ class Gateway:
     async def _ruled(self, request: _Request, conversations: list[Conversation], surface: Surface) -> Ruling:
         """The strictest ruling. Raises Refusal unless something may be delivered."""
         verdicts = [await self._judged(conversation, surface) for conversation in conversations]
-        ruling = strictest(decide(self._policy, request.tier or "", verdict, surface) for verdict in verdicts)
+        ruling = strictest(decide(self._policy, request.tier or "", request.account, verdict, surface) for verdict in verdicts)
         request.rulings.append(ruling)
+        request.signals.append(Signals(surface, ruling.harm))
         request.surface = surface
         if ruling.error is not None:
             message = "the request could not be judged, so nothing is delivered; try later"
@@ -300,7 +303,7 @@ class Gateway:
         for text in asked.texts:
             verdict = await self._judged(Conversation.of(text), "prompt")
             found = assessed(self._policy, verdict, "prompt")
-            acting = [(rule.id, said) for rule, said in found if rule.state in ACTING]
+            acting = [(rule.id, said) for rule, said in found if rule.acts_on(request.account)]
             if verdict.error is not None or not acting:
                 message = "a text could not be judged; try later"
                 raise Refusal(503, "judge_error", message, cause="judge_error", detail=verdict.error or "no rule")
@@ -321,13 +324,13 @@ class Gateway:
 
 
 def create_app(
-    policy: Policy, judge: Judge, ledger: Log, upstream: Endpoint, clock: Callable[[], float], *, ladder: Ladder
+    policy: Policy, judge: Judge, ledger: Log, upstream: Endpoint, clock: Callable[[], float], *, settle: Settle
 ) -> Gateway:
     """The application over what is given. It closes `upstream` when it shuts down, and leaves `ledger` to the caller.
 
-    `ladder` is `enforce.ladder.reached`: stages do not import each other, so whoever joins them hands it over.
+    `settle` is that of an `enforce.settle.Settlement`: stages do not import each other, so whoever joins them hands it over.
     """
-    return Gateway(policy, judge, ledger, upstream, clock, ladder=ladder)
+    return Gateway(policy, judge, ledger, upstream, clock, settle=settle)
 
 
 def _result(pairs: list[tuple[str, RuleVerdict]]) -> dict[str, Any]:

@@ -27,12 +27,15 @@ from fairlead.judge.refusal import refuses
 from fairlead.judge.signatures import Signatures
 from fairlead.judge.views import MAX_CHARACTERS, View, views
 from fairlead.policy.document import Policy, Rule, Surface
+from fairlead.policy.evaluator import by_score
 from fairlead.records.conversation import Conversation
 from fairlead.records.errors import JudgeError
 from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
 
 _WINDOW = 1_000  # characters, about what the encoder's 256 tokens hold
 _STEP = 900
+# Scores are rounded before any threshold, so that a back-test decides on just what the ledger holds.
+_DIGITS = 4
 _OVERLAP = 20  # characters, so that a word at the cut is whole in one of the halves
 assert 2 * _WINDOW <= MOST_CHARACTERS  # in lower case a character can become two
 
@@ -125,7 +128,7 @@ class Judge:
         for rule, column in columns.items():
             values = scores[[row[window] for _, window in pieces], column]
             at = int(np.argmax(values))  # the first of equals, so the plain view before the others; a NaN before all
-            best[rule] = _Score(float(values[at]), pieces[at][0])
+            best[rule] = _Score(round(float(values[at]), _DIGITS), pieces[at][0])
         return best
 
     def _fitting(self, window: str) -> list[str]:
@@ -173,20 +176,16 @@ def windows(text: str) -> list[str]:
 
 
 def _by_score(rule: Rule, score: _Score | None, cut: bool) -> RuleVerdict:
-    detect = rule.detect
-    assert detect is not None  # the policy's text rules have one
+    assert rule.detect is not None  # the policy's text rules have one
+    outcome = by_score(rule.detect)
     if score is None or not math.isfinite(score.value):
-        outcome = Outcome.VIOLATES if detect.missing == "block" else Outcome.UNDETERMINED
         why = "the rule has no trained head" if score is None else "its head gave no number"
-        return RuleVerdict(rule.id, rule.digest, outcome, stage="heads", evidence=why)
-    if score.value >= detect.block:
-        outcome = Outcome.VIOLATES
-    elif score.value >= detect.review or cut:
-        outcome = Outcome.UNDETERMINED
-    else:
-        outcome = Outcome.ALLOWED
+        return RuleVerdict(rule.id, rule.digest, outcome(None), stage="heads", evidence=why)
+    found = outcome(score.value)
+    if cut and found is Outcome.ALLOWED:
+        found = Outcome.UNDETERMINED
     evidence = f"only the first {MAX_CHARACTERS} characters were read" if cut else ""
-    return RuleVerdict(rule.id, rule.digest, outcome, score.value, "heads", score.view, evidence)
+    return RuleVerdict(rule.id, rule.digest, found, score.value, "heads", score.view, evidence)
 
 
 def _undetermined(rule: Rule, why: str) -> RuleVerdict:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
 from fairlead.policy.act import Act
+from fairlead.policy.state import State
 from fairlead.records.canonical import digest
+from fairlead.records.entry import PolicyLoaded
 from fairlead.records.example import Split
 
 Surface = Literal["prompt", "response", "tool_call", "account"]
 Authority = Literal["root", "developer", "user", "guideline"]
 Severity = Literal["low", "medium", "high", "critical"]
 Mode = Literal["refuse", "safe_complete", "comply_with_care"]
-State = Literal["draft", "shadow", "canary", "enforce", "retired"]
 ToolAction = Literal["allow", "confirm", "deny"]
 Positive = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -69,6 +70,11 @@ class Detect(_Strict, frozen=True):
     block: float
     missing: Literal["review", "block"] = "review"
     patterns: tuple[Pattern, ...] = ()
+
+    @cached_property
+    def name(self) -> str:
+        """The signal as `when:` names it, in `signal.harm["NAME"]`."""
+        return self.signal.removeprefix("harm.")
 
 
 class Review(_Strict, frozen=True):
@@ -130,7 +136,7 @@ class Rule(_Strict, frozen=True):
     gates: Gates | None = None
     privacy: Privacy = Privacy()
     maps: Maps = Maps()
-    state: State = "draft"
+    state: State = State("draft")
 
     @cached_property
     def digest(self) -> str:
@@ -142,6 +148,10 @@ class Rule(_Strict, frozen=True):
         """Digest of what the rule says: heads trained for one meaning say nothing of another. Thresholds and actions are left
         out, so that turning them needs no training."""
         return digest((self.id, self.definition, self.terms, self.exceptions, self.examples))
+
+    def acts_on(self, account: str | None) -> bool:
+        """Whether the rule acts on an account; in shadow, and for those outside a canary, it is noted only."""
+        return self.state.acts_on(self.id, account)
 
     def actions(self, tier: str) -> tuple[Act, ...]:
         """What happens to a request of `tier` that violates; a tier that is not named takes the strictest list."""
@@ -193,6 +203,12 @@ class Policy(_Strict, frozen=True):
         """SHA-256 of the resolved policy in canonical JSON: its identity."""
         return digest(self)
 
+    def entry(self) -> PolicyLoaded:
+        """What the ledger says when this policy comes into force."""
+        rules = {rule.id: rule.digest for rule in self.rules}
+        retired = tuple(rule.id for rule in self.rules if rule.state == "retired")
+        return PolicyLoaded(self.digest, self.id, self.version, rules, retired)
+
     def rule(self, id: str) -> Rule:
         """The rule with this id. Raises KeyError when there is none."""
         return self._by_id[id]
@@ -201,12 +217,20 @@ class Policy(_Strict, frozen=True):
     def _by_id(self) -> dict[str, Rule]:
         return {rule.id: rule for rule in self.rules}
 
+    def over(self, surface: Surface) -> tuple[Rule, ...]:
+        """The living rules over texts that look at `surface`."""
+        return self._by_surface[surface]
+
+    @cached_property
+    def _by_surface(self) -> dict[str, tuple[Rule, ...]]:
+        return {surface: tuple(r for r in self.text_rules if surface in r.applies_to) for surface in get_args(Surface)}
+
     @cached_property
     def text_rules(self) -> tuple[Rule, ...]:
         """The rules that look at texts and are alive (neither draft nor retired)."""
-        return tuple(r for r in self.rules if r.detect is not None and r.state not in ("draft", "retired"))
+        return tuple(r for r in self.rules if r.detect is not None and r.state.alive)
 
     @cached_property
     def account_rules(self) -> tuple[Rule, ...]:
         """The rules over an account's history that are alive."""
-        return tuple(r for r in self.rules if r.when is not None and r.state not in ("draft", "retired"))
+        return tuple(r for r in self.rules if r.when is not None and r.state.alive)

@@ -17,6 +17,7 @@ from fairlead.policy import document
 from fairlead.policy.act import Act
 from fairlead.policy.document import Detect, Policy, Rule
 from fairlead.policy.expression import ExpressionError, compile_when
+from fairlead.policy.state import State
 from fairlead.records.errors import InputError, PolicyError
 
 # The SafeLoader knows no tag that builds Python objects; the C one is only faster.
@@ -72,8 +73,8 @@ def _nesting(text: str) -> int:
 
 
 def _decode(kind: type, value: object) -> object:
-    if kind is Act and isinstance(value, str):
-        return Act(value)
+    if kind in (Act, State) and isinstance(value, str):
+        return kind(value)
     raise NotImplementedError(kind)
 
 

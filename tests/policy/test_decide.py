@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.gateway.rails import ORDER, Ruling, decide, strictest
 from fairlead.policy.act import STRICTNESS, Act
-from fairlead.policy.document import Detect, Policy, Rule, State
+from fairlead.policy.decide import ORDER, Ruling, decide, strictest
+from fairlead.policy.document import Detect, Policy, Rule
+from fairlead.policy.state import State
 from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
 
 TIERS = ("low", "middle", "high")
@@ -21,9 +22,9 @@ def written(name: str) -> Act:
     return Act("strike(2)" if name == "strike" else name)
 
 
-def rule(id: str, act: dict[str, tuple[str, ...]], state: State = "enforce", **more: object) -> Rule:
+def rule(id: str, act: dict[str, tuple[str, ...]], state: str = "enforce", **more: object) -> Rule:
     acts = {tier: tuple(written(name) for name in names) for tier, names in act.items()}
-    return Rule(id=id, act=acts, definition=id, detect=Detect(f"harm.{id}", 0.5, 0.8), state=state, **more)  # type: ignore[arg-type]
+    return Rule(id=id, act=acts, definition=id, detect=Detect(f"harm.{id}", 0.5, 0.8), state=State(state), **more)  # type: ignore[arg-type]
 
 
 def policy(*rules: Rule) -> Policy:
@@ -44,24 +45,24 @@ def ordered_policies(draw: st.DrawFn) -> Policy:
         on_review = {tier: "deliver" if at >= delivers else "withhold" for at, tier in enumerate(TIERS)}
         act = {tier: (name,) for tier, name in zip(TIERS, names, strict=True)}
         severity = draw(st.sampled_from(["low", "critical"]))
-        state = draw(st.sampled_from(["enforce", "canary", "shadow"]))
-        rules.append(rule(f"r{i}", act, state, severity=severity, on_review=on_review))  # type: ignore[arg-type]
+        state = draw(st.sampled_from(["enforce", "canary(50)", "shadow"]))
+        rules.append(rule(f"r{i}", act, state, severity=severity, on_review=on_review))
     return policy(*rules)
 
 
 @given(ordered_policies(), st.data())
 def test_a_stricter_tier_never_allows_more(p: Policy, data: st.DataObject) -> None:
     v = verdict(p, *(data.draw(st.sampled_from(Outcome)) for _ in p.rules))
-    got = [ORDER.index(decide(p, tier, v, "prompt").action) for tier in TIERS]
+    got = [ORDER.index(decide(p, tier, "ann", v, "prompt").action) for tier in TIERS]
     assert got == sorted(got, reverse=True)
-    assert ORDER.index(decide(p, "unnamed", v, "prompt").action) >= got[0]
+    assert ORDER.index(decide(p, "unnamed", "ann", v, "prompt").action) >= got[0]
 
 
 @given(ordered_policies(), st.data())
 def test_an_error_never_allows(p: Policy, data: st.DataObject) -> None:
     v = verdict(p, *(data.draw(st.sampled_from(Outcome)) for _ in p.rules), error="Broken")
     for tier in TIERS:
-        ruling = decide(p, tier, v, "prompt")
+        ruling = decide(p, tier, "ann", v, "prompt")
         assert ruling.error == "Broken"
         assert ruling.action == "review"
 
@@ -74,7 +75,7 @@ def test_a_worse_verdict_never_allows_more(p: Policy, data: st.DataObject) -> No
     better, worse = list(outcomes), list(outcomes)
     better[at], worse[at] = Outcome.ALLOWED, data.draw(st.sampled_from([Outcome.VIOLATES, Outcome.UNDETERMINED]))
     for tier in TIERS:
-        mild, strict = (ORDER.index(decide(p, tier, verdict(p, *o), "prompt").action) for o in (better, worse))
+        mild, strict = (ORDER.index(decide(p, tier, "ann", verdict(p, *o), "prompt").action) for o in (better, worse))
         assert mild <= strict
 
 
@@ -82,7 +83,7 @@ def test_the_generator_reaches_every_action() -> None:
     reached = set()
     for names in itertools.combinations_with_replacement(BY_STRICTNESS, 3):
         p = policy(rule("r", {tier: (name,) for tier, name in zip(TIERS, names, strict=True)}))
-        reached |= {decide(p, tier, verdict(p, Outcome.VIOLATES), "prompt").action for tier in TIERS}
+        reached |= {decide(p, tier, "ann", verdict(p, Outcome.VIOLATES), "prompt").action for tier in TIERS}
     assert reached == set(ORDER)
 
 
@@ -92,15 +93,15 @@ def test_a_rule_that_was_not_assessed_is_not_delivered(absent: str) -> None:
     whole = verdict(p, Outcome.ALLOWED, Outcome.ALLOWED)
     other = RuleVerdict("s", "another version", Outcome.ALLOWED)
     v = Verdict(whole.rules[:1] if absent == "verdict" else (whole.rules[0], other), "j")
-    assert decide(p, "low", whole, "prompt").action == "allow"
-    ruling = decide(p, "low", v, "prompt")
+    assert decide(p, "low", "ann", whole, "prompt").action == "allow"
+    ruling = decide(p, "low", "ann", v, "prompt")
     assert (ruling.action, ruling.rule, ruling.unsure) == ("review", "s", ("s",))
 
 
 def test_a_policy_without_a_rule_for_the_surface_delivers_nothing() -> None:
-    assert decide(policy(), "low", Verdict((), "j"), "prompt").error is not None
+    assert decide(policy(), "low", "ann", Verdict((), "j"), "prompt").error is not None
     p = policy(rule("r", {"low": ("block",)}, applies_to=("response",)))
-    assert decide(p, "low", verdict(p, Outcome.ALLOWED), "prompt").error is not None
+    assert decide(p, "low", "ann", verdict(p, Outcome.ALLOWED), "prompt").error is not None
 
 
 def test_the_strictest_of_several_rules_decides_and_the_gravest_points_count() -> None:
@@ -110,22 +111,47 @@ def test_the_strictest_of_several_rules_decides_and_the_gravest_points_count() -
         rule("c", {"low": ("strike", "block")}),
         rule("d", {"low": ("flag",)}),
     )
-    ruling = decide(p, "low", verdict(p, *[Outcome.VIOLATES] * 4), "prompt")
+    ruling = decide(p, "low", "ann", verdict(p, *[Outcome.VIOLATES] * 4), "prompt")
     assert (ruling.action, ruling.rule, ruling.points, ruling.cases, ruling.flags) == ("block", "b", 2, ("a",), ("d",))
-    assert decide(p, "low", verdict(p, *[Outcome.VIOLATES] * 4), "response").points == 0
+    assert decide(p, "low", "ann", verdict(p, *[Outcome.VIOLATES] * 4), "response").points == 0
 
 
 def test_what_a_rule_says_of_the_account_alone_still_has_a_meaning_for_the_request() -> None:
     for name, action in (("strike", "block"), ("tier_down", "block"), ("case", "allow"), ("throttle", "allow")):
         p = policy(rule("r", {"low": (name,)}))
-        assert decide(p, "low", verdict(p, Outcome.VIOLATES), "prompt").action == action
+        assert decide(p, "low", "ann", verdict(p, Outcome.VIOLATES), "prompt").action == action
     p = policy(rule("r", {"low": ("strike", "safe_complete")}))
-    assert decide(p, "low", verdict(p, Outcome.VIOLATES), "prompt").action == "safe_complete"
+    assert decide(p, "low", "ann", verdict(p, Outcome.VIOLATES), "prompt").action == "safe_complete"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.VIOLATES, Outcome.UNDETERMINED])
+def test_a_shadow_rule_is_recorded_and_never_acted_upon(outcome: Outcome) -> None:
+    acts = {"low": ("block", "strike", "case")}
+    p = policy(rule("r", acts, "shadow"), rule("s", {"low": ("flag",)}))
+    v = verdict(p, outcome, Outcome.ALLOWED)
+    ruling = decide(p, "low", "ann", v, "prompt")
+    assert (ruling.action, ruling.rule, ruling.points, ruling.cases, ruling.unsure) == ("allow", None, 0, (), ())
+    assert ruling.flags == ("shadow:r",)
+    assert [said.rule for said in ruling.kept] == ["r"]
+    # The positive control: the same rule in force, and the same verdict.
+    enforced = policy(rule("r", acts), rule("s", {"low": ("flag",)}))
+    assert decide(enforced, "low", "ann", v, "prompt").action == ("block" if outcome is Outcome.VIOLATES else "review")
+
+
+def test_a_canary_acts_on_its_accounts_and_is_in_shadow_for_the_others() -> None:
+    p = policy(rule("r", {"low": ("block",)}, "canary(50)"))
+    v = verdict(p, Outcome.VIOLATES)
+    rulings = {account: decide(p, "low", account, v, "prompt") for account in (None, *(f"acct_{n}" for n in range(30)))}
+    assert {ruling.action for ruling in rulings.values()} == {"allow", "block"}
+    for account, ruling in rulings.items():
+        acts = p.rules[0].acts_on(account)
+        assert (ruling.action, ruling.flags) == (("block", ()) if acts else ("allow", ("shadow:r",)))
+    assert rulings[None].action == "block"
 
 
 def test_scores_are_kept_by_signal() -> None:
     p = policy(rule("a", {"low": ("block",)}))
-    assert decide(p, "low", verdict(p, Outcome.ALLOWED), "prompt").harm == {"a": 0.5}
+    assert decide(p, "low", "ann", verdict(p, Outcome.ALLOWED), "prompt").harm == {"a": 0.5}
 
 
 def test_what_was_noted_of_any_choice_is_kept() -> None:
