@@ -15,7 +15,6 @@ from test_fold import logged, payloads
 
 from fairlead.ledger.fold import State
 from fairlead.ledger.log import Ledger, read
-from fairlead.ledger.projection import differences
 from fairlead.ledger.rows import KINDS, Account
 from fairlead.records.entry import Decided, KeyIssued, Payload
 
@@ -31,7 +30,7 @@ def test_the_stored_state_is_the_fold(tmp_path: Path, said: list[list[Payload]],
         other = Ledger(place, producer="two", clock=lambda: float(next(clock))) if two else one
         for i, batch in enumerate(said):
             (one, other)[i % 2].append(*batch)
-        assert differences(one._store, one.entries()) == []
+        assert one.differences() == []
         one.refresh()
         slow = State()
         for entry in read(place):
@@ -54,7 +53,7 @@ def test_a_long_history_on_both_stores(place: str) -> None:
     with Ledger(place, producer="p", clock=itertools.count().__next__) as ledger:
         for start in range(0, len(examples), 7):
             ledger.append(*examples[start : start + 7])
-        assert differences(ledger._store, ledger.entries()) == []
+        assert ledger.differences() == []
 
 
 @pytest.mark.parametrize(
@@ -70,9 +69,9 @@ def test_a_state_that_was_tampered_with_is_found_and_rebuilt(place: str, kind: s
         ledger.append(KeyIssued("k", "fl", "a", "public"), BLOCK)
     tamper(place, change)
     with Ledger(place, producer="p") as ledger:
-        assert differences(ledger._store, ledger.entries()) == [kind]
+        assert ledger.differences() == [kind]
         ledger.rebuild()
-        assert differences(ledger._store, ledger.entries()) == []
+        assert ledger.differences() == []
         assert ledger.state.account("a").points(0.0) == 1
 
 

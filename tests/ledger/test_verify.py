@@ -156,3 +156,12 @@ def test_verification_streams(tmp_path: Path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]
+
+
+@pytest.mark.parametrize("last", [1, 3, 256, 300, 10_000])
+def test_the_end_alone_can_be_proven(place: str, last: int) -> None:
+    checkpoints = filled(place, 300)
+    assert proven(place, last).root == checkpoints[-1].root.hex()
+    tamper(place, "UPDATE entries SET leaf = ? WHERE seq = 299", bytes(32))
+    with pytest.raises(LedgerCorrupt, match="entry 299 was changed"):
+        proven(place, last)

@@ -19,13 +19,15 @@ from fairlead.ledger.verify import proven
 from fairlead.models.endpoint import Endpoint
 from fairlead.policy.load import load
 
+_PROVEN = 20_000  # entries at the end of the log that are verified before the gateway serves; all takes minutes
+
 app = typer.Typer(help="Serve models under a policy, on loopback.")
 
 
 @app.callback(invoke_without_command=True)
 def gateway(
     policy: Annotated[Path, typer.Option(help="The policy file.")],
-    ledger: Annotated[Path, typer.Option(help="The ledger to write to; made when it is not there.")],
+    ledger: Annotated[str, typer.Option(help="The ledger: a file, made when it is not there, or a PostgreSQL URL.")],
     upstream: Annotated[str, typer.Option(help="Base URL of an OpenAI-compatible server; its key in FAIRLEAD_UPSTREAM_KEY.")],
     heads: Annotated[Path | None, typer.Option(help="Folder of the judge's heads; without it only signatures decide.")] = None,
     encoder: Annotated[Path | None, typer.Option(help="Folder of the judge's encoder.")] = None,
@@ -36,8 +38,7 @@ def gateway(
     rules = load(policy)
     judge = Judge.load(rules, heads, encoder)
     endpoint = Endpoint(upstream, api_key=os.environ.get("FAIRLEAD_UPSTREAM_KEY"), timeout_s=timeout)
-    if ledger.exists():
-        proven(ledger)
     with Ledger(ledger, producer=f"gateway/{__version__}") as opened:
+        proven(ledger, last=_PROVEN)
         served = create_app(rules, judge, opened, endpoint, time.time, settle=Settlement(rules).settle)
         serve(served, bind(port), lambda url: print(f"gateway ready on {url}", flush=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,7 +20,7 @@ def keys() -> None:
 
 @app.command("add")
 def add_command(
-    ledger: Annotated[Path, typer.Option(help="The ledger that the gateway will read; no gateway may have it open.")],
+    ledger: Annotated[str, typer.Option(help="The gateway's ledger: a file or a PostgreSQL URL.")],
     tier: Annotated[str, typer.Option(help="A tier of the policy; one that the policy does not know opens nothing.")],
     account: Annotated[str | None, typer.Option(help="A pseudonym, never a name; drawn at random when not given.")] = None,
 ) -> None:

@@ -6,12 +6,14 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import uvicorn
 
-from fairlead.gateway.app import Gateway
 from fairlead.records.errors import FairleadError, InputError
+
+#: Anything that speaks ASGI.
+App = Callable[..., Awaitable[None]]
 
 _DRAIN_S = 10  # seconds that running requests get when the server stops
 
@@ -19,7 +21,7 @@ _DRAIN_S = 10  # seconds that running requests get when the server stops
 class _Server(uvicorn.Server):
     """Says when it listens."""
 
-    def __init__(self, app: Gateway, listening: Callable[[], None]) -> None:
+    def __init__(self, app: App, listening: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -60,7 +62,7 @@ def address(bound: socket.socket) -> str:
     return f"http://{host}:{port}"
 
 
-def serve(app: Gateway, bound: socket.socket, ready: Callable[[str], None]) -> None:
+def serve(app: App, bound: socket.socket, ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT, then let running requests end. `ready` gets the address once it listens.
 
     Raises FairleadError when the application could not start.
@@ -71,7 +73,7 @@ def serve(app: Gateway, bound: socket.socket, ready: Callable[[str], None]) -> N
     try:
         server.run(sockets=[bound])
     except SystemExit as error:
-        raise FairleadError("the gateway could not start; see the line above") from error
+        raise FairleadError("the server could not start; see the line above") from error
     finally:
         for sign, handler in before.items():
             signal.signal(sign, handler)
@@ -79,7 +81,7 @@ def serve(app: Gateway, bound: socket.socket, ready: Callable[[str], None]) -> N
 
 
 @contextlib.contextmanager
-def serving(app: Gateway) -> Iterator[str]:
+def serving(app: App) -> Iterator[str]:
     """Serve in a thread of this process, on a free port, for as long as the block runs; gives the address."""
     bound, listening = bind(0), threading.Event()
     server = _Server(app, listening.set)

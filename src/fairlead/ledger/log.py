@@ -18,7 +18,7 @@ import msgspec
 from fairlead.ledger import proof
 from fairlead.ledger.fold import State
 from fairlead.ledger.place import open_store
-from fairlead.ledger.projection import Committed, Pending, current, rebuild
+from fairlead.ledger.projection import Committed, Pending, current, differences, rebuild
 from fairlead.ledger.store import SCHEMA, CommitUnknown, Connection, Row, Store, StoreLost
 from fairlead.records.canonical import canonical
 from fairlead.records.entry import Entry, Payload
@@ -128,6 +128,10 @@ class Ledger:
         if row is None:
             raise LedgerError(f"there is no entry {seq} in {self.place}; the last is {self._size - 1}")
         return _decode(self.place, *row)
+
+    def differences(self) -> list[str]:
+        """The kinds of rows in which the stored state is not what the log adds up to. Holds the whole state in memory."""
+        return differences(self._store, self.entries())
 
     def rebuild(self) -> None:
         """Fold the whole log anew into the stored state."""

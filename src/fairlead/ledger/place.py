@@ -17,8 +17,3 @@ def open_store(place: str | Path, *, read_only: bool = False) -> Store:
 
         return PostgresStore(place, read_only=read_only)
     return SqliteStore(Path(place), read_only=read_only)
-
-
-def exists(place: str | Path) -> bool:
-    """Whether there may be a log: a file that is there, or a server, which only asking can tell."""
-    return (isinstance(place, str) and place.startswith(_SERVER)) or Path(place).exists()

@@ -9,7 +9,7 @@ A reader never sees what is not committed, and a transaction that fails leaves n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -174,7 +174,7 @@ def rebuild(db: Connection, entries: Iterator[Entry], size: int) -> None:
     pending.write(size)
 
 
-def differences(store: Store, entries: Iterator[Entry]) -> list[str]:
+def differences(store: Store, entries: Iterable[Entry]) -> list[str]:
     """The kinds of rows in which the stored state differs from the log's fold; none when it is what it should be.
 
     Holds the whole state in memory.

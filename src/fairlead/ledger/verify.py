@@ -9,12 +9,14 @@ import msgspec
 from msgspec import Struct
 
 from fairlead.ledger.checkpoint import Checkpoint
-from fairlead.ledger.log import rows
+from fairlead.ledger.log import rows, stored_roots
 from fairlead.ledger.place import open_store
 from fairlead.ledger.proof import START, Tree, leaf, link
 from fairlead.ledger.store import Store
 from fairlead.records.errors import LedgerCorrupt
 
+_LAST = "SELECT seq FROM entries ORDER BY seq DESC LIMIT 1"
+_CHAIN = "SELECT chain FROM entries WHERE seq = ?"
 _FIRST = -(2**63)  # below every number that a row can have: one before entry 0 is a forgery, too
 
 
@@ -44,23 +46,41 @@ def verify(place: str | Path, checkpoints: Sequence[Checkpoint] = ()) -> Verific
     """
     store = open_store(place, read_only=True)
     try:
-        return _walk(store, sorted(checkpoints, key=lambda checkpoint: checkpoint.size))
+        return _walk(store, _Walk(sorted(checkpoints, key=lambda checkpoint: checkpoint.size)))
     finally:
         store.close()
 
 
-def proven(place: str | Path) -> Verification:
-    """The verification of a log that is whole. Raises LedgerCorrupt otherwise: what was changed must not be built upon."""
-    found = verify(place)
+def proven(place: str | Path, last: int | None = None) -> Verification:
+    """The verification of a log that is whole. Raises LedgerCorrupt otherwise: what was changed must not be built upon.
+
+    With `last` only that many entries at the end are walked, upon the stored roots of what lies before them.
+    """
+    store = open_store(place, read_only=True)
+    try:
+        found = _walk(store, _Walk([]) if last is None else _end(store, last))
+    finally:
+        store.close()
     if found.problem is not None:
         raise LedgerCorrupt(f"{place} is not whole: {found.problem}; restore a copy, or name another file")
     return found
 
 
-def _walk(store: Store, checkpoints: Sequence[Checkpoint]) -> Verification:
-    walk = _Walk(checkpoints)
+def _end(store: Store, last: int) -> _Walk:
+    """A walk that begins `last` entries before the end."""
+    walk = _Walk([])
+    with store.reading() as db:
+        newest = db.one(_LAST)
+        start = max(0, newest[0] + 1 - last) if newest else 0
+        if start:
+            before = db.one(_CHAIN, start - 1)
+            walk.begin(Tree.of(start, stored_roots(db)), bytes(before[0]) if before else START)
+    return walk
+
+
+def _walk(store: Store, walk: _Walk) -> Verification:
     try:
-        for seq, body, leaf_hash, chain in rows(store, _FIRST):
+        for seq, body, leaf_hash, chain in rows(store, walk.size or _FIRST):
             if walk.disagrees():
                 break
             if problem := walk.step(seq, body, leaf_hash, chain):
@@ -85,6 +105,10 @@ class _Walk:
     def __init__(self, checkpoints: Sequence[Checkpoint]) -> None:
         self.due, self.agreed = list(checkpoints), 0
         self._tree, self._head = Tree(), START
+
+    def begin(self, tree: Tree, head: bytes) -> None:
+        """Take what lies before as it is stored."""
+        self._tree, self._head = tree, head
 
     @property
     def size(self) -> int:
