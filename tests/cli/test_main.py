@@ -68,3 +68,13 @@ def test_the_default_policy_is_right_and_a_rule_can_be_read() -> None:
 def test_starting_loads_nothing_heavy() -> None:
     code = "import sys, fairlead.cli.main; print(sorted({'torch', 'transformers', 'sklearn', 'onnx'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_keys_are_issued_listed_and_revoked(tmp_path: Path) -> None:
+    place = tmp_path / "l.db"
+    key = run("keys", "add", "--ledger", place, "--tier", "public", "--account", "ann").stdout.strip()
+    assert run("keys", "list", "--ledger", place).stdout == f"{key[:11]}  ann  public\n"
+    assert "opens nothing" in run("keys", "revoke", "--ledger", place, key[:11], "--reason", "lost").stdout
+    assert run("keys", "list", "--ledger", place).stdout == f"{key[:11]}  ann  public  revoked\n"
+    again = run("keys", "revoke", "--ledger", place, key, "--reason", "lost")
+    assert (again.returncode, "no key in force" in again.stderr, key in again.stderr) == (2, True, False)

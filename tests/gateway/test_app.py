@@ -13,10 +13,11 @@ import openai
 import pytest
 from house import FAULTS, POLICY, House, house
 
-from fairlead.ledger.log import read
+from fairlead.gateway.identity import new_key
+from fairlead.ledger.log import Ledger, read
 from fairlead.policy.document import Policy
 from fairlead.policy.load import parse
-from fairlead.records.entry import CaseOpened, LadderStepped, PolicyLoaded, ReviewQueued
+from fairlead.records.entry import CaseOpened, KeyRevoked, LadderStepped, PolicyLoaded, ReviewQueued
 
 
 def client(home: House, tier: str = "public", key: str | None = None) -> openai.OpenAI:
@@ -357,3 +358,23 @@ def test_the_scores_of_every_surface_are_recorded_for_back_tests(home: House) ->
     by_surface = {signals.surface: signals.scores for signals in decided.signals}
     assert by_surface["prompt"] == {"goblins": 0.1, "sorrow": 0.1, "comets": 0.1}
     assert by_surface["response"]["sorrow"] == 0.6
+
+
+def test_a_key_that_another_process_issues_or_revokes_is_known_within_a_moment(home: House) -> None:
+    """The gateway looks once a second; here another ledger on the same file stands for the other process."""
+    text, issued = new_key("trusted")
+    home.keys["new"] = text
+
+    def becomes(status: int) -> bool:
+        for _ in range(100):
+            if post(home, "/v1/moderations", b'{"input": "hello"}', "new")[0] == status:
+                return True
+            time.sleep(0.05)
+        return False
+
+    assert becomes(401)
+    with Ledger(home.path, producer="keys") as beside:
+        beside.append(issued)
+        assert becomes(200)
+        beside.append(KeyRevoked(issued.key, "lost"))
+        assert becomes(401)

@@ -9,6 +9,11 @@ import typer
 from fairlead import __version__
 from fairlead.gateway.identity import new_key
 from fairlead.ledger.log import Ledger
+from fairlead.ledger.rows import Key
+from fairlead.records.entry import KeyRevoked
+from fairlead.records.errors import InputError
+
+Place = Annotated[str, typer.Option("--ledger", help="The gateway's ledger: a file or a PostgreSQL URL.")]
 
 app = typer.Typer(no_args_is_help=True, help="API keys of the gateway.")
 
@@ -20,12 +25,39 @@ def keys() -> None:
 
 @app.command("add")
 def add_command(
-    ledger: Annotated[str, typer.Option(help="The gateway's ledger: a file or a PostgreSQL URL.")],
+    ledger: Place,
     tier: Annotated[str, typer.Option(help="A tier of the policy; one that the policy does not know opens nothing.")],
     account: Annotated[str | None, typer.Option(help="A pseudonym, never a name; drawn at random when not given.")] = None,
 ) -> None:
     """Issue a key and print it. It is shown this once."""
     text, issued = new_key(tier, account)
-    with Ledger(ledger, producer=f"keys/{__version__}") as opened:
+    with _opened(ledger) as opened:
         opened.append(issued)
     print(text)
+
+
+@app.command("list")
+def list_command(ledger: Place) -> None:
+    """Print the keys: what a person sees of them, account, tier, and whether they were revoked."""
+    with _opened(ledger) as opened:
+        for _, key in sorted(opened.state.rows.each(Key), key=lambda pair: pair[1].prefix):
+            print(f"{key.prefix}  {key.account}  {key.tier}{'  revoked' if key.revoked else ''}")
+
+
+@app.command("revoke")
+def revoke_command(
+    ledger: Place,
+    prefix: Annotated[str, typer.Argument(help="The key's prefix, fl_ and eight letters, or the whole key.")],
+    reason: Annotated[str, typer.Option(help="Why; it stands in the ledger, so name nobody.")],
+) -> None:
+    """Let a key open nothing any more. A running gateway knows it within a second."""
+    with _opened(ledger) as opened:
+        found = [id for id, key in opened.state.rows.each(Key) if key.prefix == prefix[:11] and not key.revoked]
+        if not found:
+            raise InputError(f"no key in force starts with {prefix[:11]}; `fairlead keys list` shows them")
+        opened.append(*(KeyRevoked(id, reason) for id in found))
+    print(f"{prefix[:11]} opens nothing any more")
+
+
+def _opened(ledger: str) -> Ledger:
+    return Ledger(ledger, producer=f"keys/{__version__}")

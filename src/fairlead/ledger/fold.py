@@ -117,11 +117,11 @@ class State:
     def _registered(self, seq: int, payload: Payload) -> None:
         """Keys, policies, models and datasets."""
         match payload:
-            case KeyIssued(key=key, account=account, tier=tier, expires=expires):
-                self.rows.put(key, Key(account, tier, expires))
+            case KeyIssued(key=key) as issued:
+                self.rows.put(key, Key(issued.account, issued.tier, issued.expires, prefix=issued.prefix))
             case KeyRevoked(key=key):
-                if issued := self.rows.get(Key, key):
-                    self.rows.put(key, replace(issued, revoked=True))
+                if opened := self.rows.get(Key, key):
+                    self.rows.put(key, replace(opened, revoked=True))
             case PolicyLoaded(policy=policy) as loaded:
                 self.rows.put(policy, Loaded(loaded, seq))
             case ModelMade(digest=digest) as made:

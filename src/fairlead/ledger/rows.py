@@ -16,12 +16,13 @@ HOUSE = ""
 
 
 class Key(Struct, frozen=True):
-    """What a key opens. `expires` is in seconds since the epoch, None for never."""
+    """What a key opens. `expires` is in seconds since the epoch, None for never; `prefix` is what a person sees of it."""
 
     account: str
     tier: str
     expires: float | None = None
     revoked: bool = False
+    prefix: str = ""
 
 
 class Strike(Struct, frozen=True):
