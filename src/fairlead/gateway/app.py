@@ -30,6 +30,7 @@ from fairlead.gateway.rails import ACTING, Ruling, assessed, decide, strictest
 from fairlead.gateway.refusal import Refusal
 from fairlead.gateway.settle import Ladder, Settlement
 from fairlead.models.endpoint import Completion, Endpoint
+from fairlead.personal.find import mask
 from fairlead.policy import render
 from fairlead.policy.document import Policy, Surface
 from fairlead.records.conversation import Conversation
@@ -83,7 +84,7 @@ class _Request:
 
     def ended(self, refusal: Refusal) -> None:
         self.action, self.cause, self.rule, self.status = refusal.action, refusal.cause, refusal.rule, refusal.status
-        self.error = refusal.detail if refusal.cause != "rule" else None
+        self.error = mask(refusal.detail) if refusal.cause != "rule" else None
 
 
 class Gateway:
@@ -186,7 +187,7 @@ class Gateway:
             account=request.account,
             tier=request.tier,
             surface=request.surface,
-            model=request.model,
+            model=mask(request.model),
             policy=self._policy.digest,
             judge=self._judge.producer,
             rule=request.rule,

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from fairlead.gateway.refusal import Refusal
+from fairlead.personal.find import mask
 from fairlead.records.conversation import Conversation, Message, Role
 
 MOST_BODY_BYTES = 1 << 20
@@ -146,13 +147,17 @@ def moderation_request(body: bytes) -> ModerationRequest:
 
 
 def error_body(refusal: Refusal, request: str, notice: str = "") -> bytes:
-    """OpenAI's error form, with the rule and the request's id beside it."""
+    """OpenAI's error form, with the rule and the request's id beside it.
+
+    A message may quote the request or the model's server, so it is masked; a rule's own words are the policy's, and may hold a
+    number to call.
+    """
     kind = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}.get(refusal.status)
     error = {
-        "message": f"{refusal.message}{notice}",
+        "message": (refusal.message if refusal.cause == "rule" else mask(refusal.message)) + notice,
         "type": kind or ("invalid_request_error" if refusal.status < 500 else "server_error"),
         "code": refusal.code,
-        "param": refusal.param,
+        "param": refusal.param and mask(refusal.param),
         "rule": refusal.rule,
         "request_id": request,
     }
