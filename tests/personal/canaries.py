@@ -154,7 +154,7 @@ def mac(draw: Draw) -> Canary:
 
 
 def wallet(draw: Draw) -> Canary:
-    paid = b"\0" + draw.randbytes(20)
+    paid = b"\0\x01" + draw.randbytes(19)  # each leading zero byte is written as a 1
     value = int.from_bytes(paid + hashlib.sha256(hashlib.sha256(paid).digest()).digest()[:4], "big")
     datum = ""
     while value:

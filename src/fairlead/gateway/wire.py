@@ -37,6 +37,7 @@ _KNOWN = frozenset(
 )  # fmt: skip
 # Their results would hold text beside the answer's own.
 _MOST_CHARACTERS = 32_768
+_MOST_QUOTED = 1_000  # characters of an error's message
 _NOT_DELIVERED = frozenset({"logprobs", "top_logprobs"})
 # Ours, or built anew for the model's server.
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "response_format"})
@@ -154,14 +155,21 @@ def error_body(refusal: Refusal, request: str, notice: str = "") -> bytes:
     """
     kind = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}.get(refusal.status)
     error = {
-        "message": (refusal.message if refusal.cause == "rule" else mask(refusal.message)) + notice,
+        "message": (refusal.message if refusal.cause == "rule" else _quoted(refusal.message)) + notice,
         "type": kind or ("invalid_request_error" if refusal.status < 500 else "server_error"),
         "code": refusal.code,
-        "param": refusal.param and mask(refusal.param),
+        "param": refusal.param and _quoted(refusal.param),
         "rule": refusal.rule,
         "request_id": request,
     }
     return msgspec.json.encode({"error": error})
+
+
+def _quoted(message: str) -> str:
+    """Masked; a long one, which quotes a long value, is cut between words first, so that no half of a secret is left."""
+    if len(message) > _MOST_QUOTED:
+        message = f"{message[:_MOST_QUOTED].rpartition(' ')[0]} …"
+    return mask(message)
 
 
 def _fields(body: bytes) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _GROUPED = (
     r"|0\d{4} \d{6}|0\d{4} \d{3} \d{3}|0\d{3} \d{3} \d{4}|0\d{3} \d{3} \d{3}|02\d \d{4} \d{4}"  # Britain, Australia
 )
 _PHONE_WORDS = (
-    r"(?i:phone|telephone|tel|mobile|cell|cellphone|fax|whatsapp|viber|sms|pager|hotline|call|ring|dial"
+    r"(?i:phone|telephone|tel|mobile|cell|cellphone|fax|whatsapp|viber|sms|pager|hotline"
     r"|(?:call|phone|ring|text|reach|contact|message|answering) (?:me|us|him|her|them|back|now|on|at)(?: (?:on|at))?"
     r"|(?:my|his|her|our|their|your) number|number to call|telefon|handy|t\xe9l|t\xe9l\xe9phone|portable|tel\xe9fono"
     r"|m\xf3vil|celular|telefone|cellulare)"
@@ -47,6 +47,9 @@ _ADDRESSES = (
     r"\b(?:GIR 0AA|[A-PR-UWYZ](?:[0-9]{1,2}|[A-HK-Y][0-9]{1,2}|[0-9][A-HJKPSTUW]|[A-HK-Y][0-9][ABEHMNPRVWXY])"
     r" [0-9][ABD-HJLNP-UW-Z]{2})",
 )
+_BYTE = r"[0-9A-Fa-f]{2}"
+# Six bytes: more are a fingerprint.
+_MAC = rf"(?:^|[^0-9A-Fa-f:\-])({_BYTE}(?::{_BYTE}){{5}}|{_BYTE}(?:-{_BYTE}){{5}})(?:[:\-]?[^0-9A-Fa-f:\-]|[:\-]?$)"
 
 
 def _email(datum: str) -> bool:
@@ -95,8 +98,8 @@ def _public(datum: str) -> bool:
 
 
 def _device(datum: str) -> bool:
-    """Six bytes: more are a fingerprint. Not the broadcast address, nor all zero."""
-    return len(datum) == 17 and len(set(datum) - {":", "-"}) > 1
+    """Not the broadcast address, nor all zero."""
+    return len(set(datum) - {":", "-"}) > 1
 
 
 RECOGNISERS = (
@@ -105,9 +108,10 @@ RECOGNISERS = (
     Recogniser("phone", _AMERICA, _america),
     Recogniser("phone", _GROUPED),
     Recogniser("phone", labelled(_PHONE_WORDS, _LOCAL), _said_to_be_phone),
+    Recogniser("phone", rf"\b(?i:call|ring|dial)[: ]{{1,2}}({_LOCAL})", _said_to_be_phone),
     Recogniser("phone", rf"({_LOCAL})[ ,]?[ \-(]{{1,2}}(?i:office|fax|mobile|cell|phone|tel)\b", _said_to_be_phone),
     *(Recogniser("address", pattern) for pattern in _ADDRESSES),
     Recogniser("ip", r"\d{1,3}(?:\.\d{1,3}){3}", _public),
     Recogniser("ip", r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,34}(?:\.\d{1,3}){0,3}", _public),
-    Recogniser("mac", r"(?i:[0-9a-f]{2}(?::[0-9a-f]{2}){5,64}|[0-9a-f]{2}(?:-[0-9a-f]{2}){5,64})", _device),
+    Recogniser("mac", _MAC, _device),
 )

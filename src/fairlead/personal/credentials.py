@@ -83,9 +83,9 @@ RECOGNISERS = (
     Recogniser("cookie", r"(?i:cookie):[ \t]{0,4}([0-9A-Za-z_.\-]{1,64}=[^\r\n]{4,})"),
     Recogniser("url_credentials", r"[a-zA-Z][0-9a-zA-Z+.\-]{1,20}://([^\s/:@\[\]]{0,64}:[^\s/\[\]]{1,256})@"),
     Recogniser("secret", _IN_URL),
-    Recogniser("secret", rf"(?:\b|_){_MAY_HIDE}{_IS}({_QUOTED}|[^\s\"'`]{{8,1000}})", _token),
-    Recogniser("password", rf"(?:\b|_){_MUST_HIDE}{_IS}({_QUOTED}|[^\s\"'`]{{3,400}})", _password),
-    Recogniser("password", rf"\b{_MUST_HIDE} (?i:is|was)[: ]{{1,2}}({_QUOTED}|[^\s\"'`]{{5,400}})", _said),
+    Recogniser("secret", rf"(?:\b|_){_MAY_HIDE}{_IS}({_QUOTED}|[^\s\"'`]{{8,}})", _token),
+    Recogniser("password", rf"(?:\b|_){_MUST_HIDE}{_IS}({_QUOTED}|[^\s\"'`]{{3,}})", _password),
+    Recogniser("password", rf"\b{_MUST_HIDE} (?i:is|was)[: ]{{1,2}}({_QUOTED}|[^\s\"'`]{{5,}})", _said),
     Recogniser("secret", rf"{_KEY_LIKE}[^\n\[\]]{{0,40}}?\b([0-9A-Za-z+/_\-]{{20,200}}={{0,2}})", _random),
     Recogniser("seed_phrase", _SEED),
 )

@@ -23,7 +23,7 @@ KINDS = tuple(dict.fromkeys(recogniser.kind for recogniser in RECOGNISERS))
 WITHHELD = "[withheld]"
 
 _ROUNDS = 8
-_LONG = 2_000  # characters; a longer match that does not hold is left behind whole
+_LONG = 2_000  # characters
 _MEMORY = 64 << 20  # bytes for the automaton of all patterns together: it is built from what it reads, and anew when full
 
 
@@ -67,7 +67,8 @@ def _merged(found: Iterable[tuple[int, int, int]]) -> Iterator[Span]:
 
 
 def _all(rank: int, read: str, raw: bytes) -> Iterator[tuple[int, int]]:
-    """Where one recogniser holds. After a match that does not hold it goes on behind its first word."""
+    """Where one recogniser holds. After a match that does not it goes on behind its first word; behind all of a long one, so
+    that no character is read more than `_LONG` times."""
     pattern, holds = _PATTERNS[rank], RECOGNISERS[rank].holds
     at = 0
     while match := pattern.search(raw, at):
@@ -75,10 +76,12 @@ def _all(rank: int, read: str, raw: bytes) -> Iterator[tuple[int, int]]:
         if end > start and _alone(read, start, end) and (holds is None or holds(read[start:end])):
             yield start, end
             at = end
-            continue
-        at = match.start() + 1
-        while at < match.end() and ((read[at].isalnum() and read[at - 1].isalnum()) or at - match.start() > _LONG):
-            at += 1
+        elif match.end() - match.start() > _LONG:
+            at = match.end()
+        else:
+            at = match.start() + 1
+            while at < match.end() and read[at].isalnum() and read[at - 1].isalnum():
+                at += 1
 
 
 def _alone(read: str, start: int, end: int) -> bool:

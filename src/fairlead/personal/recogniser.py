@@ -18,8 +18,8 @@ class Span(Struct, frozen=True, order=True):
 class Recogniser(Struct, frozen=True):
     """`pattern` is RE2 over Latin-1 (`find` folds other characters). The datum is its first group that matched, or all of it.
 
-    `holds` says of a datum whether it is one; a pattern that has it matches a bounded number of characters, so that looking
-    again behind a refused match costs no more than a constant for each character.
+    A pattern may look ahead of where its match ends by a bounded number of characters only, so that looking for all matches
+    takes time in proportion to the text. `holds` says of a datum whether it is one.
     """
 
     kind: str

@@ -80,8 +80,9 @@ class Masked(io.TextIOBase):
     def end(self) -> None:
         """Passes on everything."""
         with self._lock:
-            self._pass_on(len(self._held))
-            self._stream.flush()
+            if not self._stream.closed:
+                self._pass_on(len(self._held))
+                self._stream.flush()
 
     def _in_key(self) -> bool:
         return self._held.count("-----BEGIN ") > self._held.count("-----END ") and len(self._held) <= _MOST_HELD
