@@ -37,7 +37,7 @@ _NAME = rf"[A-Z\xc0-\xde][0-9{_LETTER}'\-]{{0,24}}\.?"
 _UNIT = r"(?:,? {1,2}(?i:apt|apartment|suite|ste|unit|flat|floor|fl|room|rm)\.? ?#?[0-9A-Za-z\-]{1,6})?"
 _STATE = r"A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]"
 _ADDRESSES = (
-    rf"\d{{1,5}}[A-Za-z]? (?:[NSEW]\.? )?(?:{_NAME} ){{1,4}}{_STREET}\b\.?{_UNIT}",
+    rf"\d{{1,5}}[A-Za-z]? (?:[NSEW]\.? )?(?:{_NAME} ){{1,3}}{_STREET}\b\.?{_UNIT}",
     rf"{_NAME}(?:(?i:stra\xdfe|strasse|str\.|weg|gasse|allee|platz|straat|laan|gatan|vej|vejen)) \d{{1,4}} ?[a-z]?\b",
     rf"\d{{1,4}}(?: ?(?:bis|ter))?,? (?i:rue|avenue|boulevard|place|chemin|quai|impasse) (?:d[eu]s? |de la |de l')?{_NAME}",
     rf"(?i:calle|avenida|rua|via|viale|piazza|plaza) (?:d[aeio]s? |de la |della? )?{_NAME}(?: {_NAME}){{0,2}},? \d{{1,5}}\b",
@@ -104,6 +104,9 @@ def _device(datum: str) -> bool:
 
 RECOGNISERS = (
     Recogniser("email", _EMAIL, _email),
+    Recogniser("ip", r"\d{1,3}(?:\.\d{1,3}){3}", _public),
+    Recogniser("ip", r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,34}(?:\.\d{1,3}){0,3}", _public),
+    Recogniser("mac", _MAC, _device),
     Recogniser("phone", _ABROAD, _abroad),
     Recogniser("phone", _AMERICA, _america),
     Recogniser("phone", _GROUPED),
@@ -111,7 +114,4 @@ RECOGNISERS = (
     Recogniser("phone", rf"\b(?i:call|ring|dial)[: ]{{1,2}}({_LOCAL})", _said_to_be_phone),
     Recogniser("phone", rf"({_LOCAL})[ ,]?[ \-(]{{1,2}}(?i:office|fax|mobile|cell|phone|tel)\b", _said_to_be_phone),
     *(Recogniser("address", pattern) for pattern in _ADDRESSES),
-    Recogniser("ip", r"\d{1,3}(?:\.\d{1,3}){3}", _public),
-    Recogniser("ip", r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,34}(?:\.\d{1,3}){0,3}", _public),
-    Recogniser("mac", _MAC, _device),
 )
