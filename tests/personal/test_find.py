@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import random
+import re
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -32,6 +34,14 @@ texts = st.lists(fragments, max_size=8).map("".join)
 
 def test_there_is_a_canary_of_every_kind() -> None:
     assert set(CANARIES) == set(KINDS)
+
+
+def test_every_kind_is_described() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "personal.md").read_text(encoding="utf-8")
+    described = {
+        kind for row in page.splitlines() if row.startswith("| `") for kind in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    assert described == set(KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -69,5 +69,5 @@ def test_next_to_nothing_is_found_in_requests_that_hold_nothing() -> None:
     harmless = {text for name in ("clinc_oos", "bbq", "cse_frr") for text in texts(list(lines(name)))}
     wrong = [text for text in harmless if find(text)]
     print(f"{len(wrong)} of {len(harmless)} harmless texts ({sum(map(len, harmless))} characters) with something found")
-    assert len(harmless) > 30_000
+    assert len(harmless) > 20_000
     assert len(wrong) <= 3

@@ -16,10 +16,13 @@ from urllib.parse import urlsplit
 import pytest
 from canaries import CANARIES, Canary
 
+from fairlead.cycle.settings import QUICK, Settings
+from fairlead.cycle.wheel import Wheel
 from fairlead.models.endpoint import Endpoint
-from fairlead.policy.load import parse
+from fairlead.policy.core import CORE
+from fairlead.policy.load import load, parse
 from fairlead.records.entry import Decided
-from fairlead.records.errors import UpstreamError
+from fairlead.records.errors import InputError, UpstreamError
 from tests.gateway import house
 
 PLANTED = [maker(random.Random(seed)) for seed, maker in enumerate(CANARIES.values())]
@@ -175,3 +178,29 @@ def test_no_command_that_fails_shows_a_canary(tmp_path: Path, traceback: str) ->
 def test_unmasked_the_commands_show_every_canary(tmp_path: Path) -> None:
     done = commands(tmp_path, "unmasked", traceback="")
     assert [canary for canary in PLANTED if not seen(canary, done.stderr.encode())] == []
+
+
+# ── a turn ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def turned(tmp_path: Path) -> bytes:
+    """A turn whose stages say and raise a canary each: its lines of progress, and its ledger."""
+    lines: list[str] = []
+    with Wheel(Settings(tmp_path, CORE, 0, QUICK, (), None), load(CORE), lines.append) as wheel:
+        for canary in PLANTED:
+            with contextlib.suppress(InputError), wheel.stage("input"):
+                wheel.say(f"line 1 is wrong: {canary}")
+                raise InputError(f"cannot read {canary}")
+    return "\n".join(lines).encode() + b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_a_turn_shows_no_canary(tmp_path: Path) -> None:
+    sink = turned(tmp_path)
+    assert not [canary for canary in PLANTED if seen(canary, sink)]
+    assert b"InputError: cannot read" in sink
+
+
+def test_an_unmasked_turn_shows_every_canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fairlead.cycle.wheel.mask", lambda text: text)
+    sink = turned(tmp_path)
+    assert [canary for canary in PLANTED if not seen(canary, sink)] == []
