@@ -232,6 +232,15 @@ def test_twice_the_text_is_at_most_twice_the_work(make: Callable[[int], str], mo
     assert work[1] <= 2.3 * work[0] + 10_000
 
 
+def test_an_automaton_that_was_filled_up_still_finds() -> None:
+    """RE2 says of a text for which it ran out of memory that nothing matched: so it must not run out."""
+    draw = random.Random(0)
+    for alphabet in ("abcdefghijABCDEFGHIJ0123456789", "0123456789 -", "".join(map(chr, range(32, 127)))):
+        canary = CANARIES["email"](draw)
+        text = "".join(draw.choices(alphabet, k=40_000)) + f"\n{canary.datum}"
+        assert canary.datum not in mask(text)
+
+
 def test_the_count_of_work_would_show_quadratic_work() -> None:
     import re2
 
