@@ -96,3 +96,12 @@ def test_what_is_no_request_is_a_400(client: TestClient, raw: bytes) -> None:
 def test_health_and_models(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/v1/models").json()["data"][0]["id"] == "parrot"
+
+
+def test_an_error_does_not_repeat_personal_data_or_secrets(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    mail = "ann.lee@example.com"
+    bodies = [{**body(), "model": mail}, body(messages=[{"role": mail, "content": "a"}])]
+    masked = [client.post("/v1/chat/completions", json=wrong).text for wrong in bodies]
+    assert all("[email]" in text and mail not in text for text in masked)
+    monkeypatch.setattr("fairlead.models.serve.mask", lambda text: text)
+    assert all(mail in client.post("/v1/chat/completions", json=wrong).text for wrong in bodies)

@@ -14,6 +14,7 @@ from fairlead import __version__
 from fairlead.cycle.settings import Settings
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.verify import proven
+from fairlead.personal.find import mask
 from fairlead.policy.document import Policy
 from fairlead.records.entry import Measured, Payload, StageEnded
 from fairlead.records.errors import FairleadError, LedgerError, LedgerLocked
@@ -42,7 +43,7 @@ class Wheel:
 
     def say(self, text: str) -> None:
         """One line of progress."""
-        self._say(f"[{time.monotonic() - self._began:5.0f} s] {text}")
+        self._say(f"[{time.monotonic() - self._began:5.0f} s] {mask(text)}")
 
     def note(self, payloads: Iterable[Payload]) -> Range:
         """Append, and give back the first and last sequence numbers; an empty range ends before it begins."""
@@ -61,7 +62,7 @@ class Wheel:
         try:
             yield
         except FairleadError as caught:
-            error = f"{type(caught).__name__}: {caught}"
+            error = mask(f"{type(caught).__name__}: {caught}")
             raise
         except BaseException as caught:  # a fault of ours, or Ctrl-C: its words may quote a text
             error = type(caught).__name__

@@ -29,6 +29,7 @@ from fairlead.gateway.journal import Journal, Log
 from fairlead.gateway.refusal import Refusal
 from fairlead.ledger.fold import State
 from fairlead.models.endpoint import Completion, Endpoint
+from fairlead.personal.find import mask
 from fairlead.policy import render
 from fairlead.policy.decide import Ruling, assessed, decide, strictest
 from fairlead.policy.document import Policy, Surface
@@ -86,7 +87,7 @@ class _Request:
 
     def ended(self, refusal: Refusal) -> None:
         self.action, self.cause, self.rule, self.status = refusal.action, refusal.cause, refusal.rule, refusal.status
-        self.error = refusal.detail if refusal.cause != "rule" else None
+        self.error = mask(refusal.detail) if refusal.cause != "rule" else None
 
 
 class Gateway:
@@ -187,7 +188,7 @@ class Gateway:
             account=request.account,
             tier=request.tier,
             surface=request.surface,
-            model=request.model,
+            model=mask(request.model),
             policy=self._policy.digest,
             judge=self._judge.producer,
             rule=request.rule,

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from fairlead.gateway.refusal import Refusal
+from fairlead.personal.find import mask
 from fairlead.records.conversation import Conversation, Message, Role
 
 MOST_BODY_BYTES = 1 << 20
@@ -36,6 +37,7 @@ _KNOWN = frozenset(
 )  # fmt: skip
 # Their results would hold text beside the answer's own.
 _MOST_CHARACTERS = 32_768
+_MOST_QUOTED = 1_000  # characters of an error's message
 _NOT_DELIVERED = frozenset({"logprobs", "top_logprobs"})
 # Ours, or built anew for the model's server.
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "response_format"})
@@ -146,17 +148,28 @@ def moderation_request(body: bytes) -> ModerationRequest:
 
 
 def error_body(refusal: Refusal, request: str, notice: str = "") -> bytes:
-    """OpenAI's error form, with the rule and the request's id beside it."""
+    """OpenAI's error form, with the rule and the request's id beside it.
+
+    A message may quote the request or the model's server, so it is masked; a rule's own words are the policy's, and may hold a
+    number to call.
+    """
     kind = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}.get(refusal.status)
     error = {
-        "message": f"{refusal.message}{notice}",
+        "message": (refusal.message if refusal.cause == "rule" else _quoted(refusal.message)) + notice,
         "type": kind or ("invalid_request_error" if refusal.status < 500 else "server_error"),
         "code": refusal.code,
-        "param": refusal.param,
+        "param": refusal.param and _quoted(refusal.param),
         "rule": refusal.rule,
         "request_id": request,
     }
     return msgspec.json.encode({"error": error})
+
+
+def _quoted(message: str) -> str:
+    """Masked; a long one, which quotes a long value, is cut between words first, so that no half of a secret is left."""
+    if len(message) > _MOST_QUOTED:
+        message = f"{message[:_MOST_QUOTED].rpartition(' ')[0]} …"
+    return mask(message)
 
 
 def _fields(body: bytes) -> dict[str, Any]:

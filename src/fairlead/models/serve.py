@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from fairlead.models.local import Local, Piece
+from fairlead.personal.find import mask
 from fairlead.records.conversation import Conversation, Message
 
 _MOST_BODY_BYTES = 1 << 20
@@ -216,5 +217,5 @@ def _usage(job: _Job, tokens: int) -> dict[str, int]:
 
 async def _refusal(_: Request, error: Exception) -> Response:
     assert isinstance(error, _Refused)
-    body = {"message": error.message, "type": "invalid_request_error", "param": None, "code": error.code}
+    body = {"message": mask(error.message), "type": "invalid_request_error", "param": None, "code": error.code}
     return JSONResponse({"error": body}, status_code=error.status)
