@@ -7,7 +7,6 @@ equals a text kept for evaluation, or shares most of its word triples with one, 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from fairlead.measure.samples import packaged
 from fairlead.policy.document import Policy
 from fairlead.records.canonical import canonical, digest
 from fairlead.records.entry import DatasetBuilt
-from fairlead.records.example import Example
+from fairlead.records.example import Example, normal
 from fairlead.records.streams import key
 from fairlead.review.reviewed import Reviewed, read_reviewed
 
@@ -156,11 +155,6 @@ class Wall:
 def group(example: Example) -> str:
     """What an example shares with its transforms and its benign twin."""
     return example.group or example.id
-
-
-def normal(text: str) -> str:
-    """A text as its words: compatibility forms folded, case and punctuation gone."""
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
 def triples(text: str) -> frozenset[str]:
