@@ -87,10 +87,14 @@ class Review(_Strict, frozen=True):
 
 
 class Gates(_Strict, frozen=True):
-    """What the judge must reach on held-out examples before the rule may be released."""
+    """What the judge must reach on held-out examples before the rule may be enforced.
+
+    `accept_undecided` says why it is enforced all the same while too few examples leave a gate undecided.
+    """
 
     recall: Share
     false_positive: Share
+    accept_undecided: str = ""
 
 
 class Privacy(_Strict, frozen=True):
@@ -111,7 +115,10 @@ class Maps(_Strict, frozen=True):
 
 
 class Rule(_Strict, frozen=True):
-    """One rule. It is over texts (`detect`) or over an account's history (`when`), never both."""
+    """One rule. It is over texts (`detect`) or over an account's history (`when`), never both.
+
+    `weakens` says why an override of a rule with root authority allows more than the rule below it.
+    """
 
     id: str
     act: dict[str, tuple[Act, ...]]
@@ -137,6 +144,7 @@ class Rule(_Strict, frozen=True):
     privacy: Privacy = Privacy()
     maps: Maps = Maps()
     state: State = State("draft")
+    weakens: str = ""
 
     @cached_property
     def digest(self) -> str:
