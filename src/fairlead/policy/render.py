@@ -26,13 +26,14 @@ def spec(rule: Rule) -> str:
 
 
 def constitution(policy: Policy) -> str:
-    """The whole policy for a model: what it is for, then each living rule over texts, those of higher authority first."""
+    """The whole policy for a model: what it is for, then each rule over texts that is in force, the highest authority first."""
     served = [f"- {objective.text.strip()}" for objective in policy.objectives]
     parts = [_lines("What you are for, and must serve:", *served)] if served else []
-    if policy.text_rules:
+    rules = [rule for rule in policy.text_rules if rule.acts_on(None)]
+    if rules:
         parts.append("What you keep to. Where two rules disagree, the one of higher authority holds.")
     for authority in _AUTHORITY:
-        parts += [f"[{authority}] {spec(rule)}" for rule in policy.text_rules if rule.authority == authority]
+        parts += [f"[{authority}] {spec(rule)}" for rule in rules if rule.authority == authority]
     return "\n\n".join(parts)
 
 
