@@ -51,7 +51,7 @@ def _detection(before: Detect, after: Detect) -> Iterator[str]:
         yield f"its patterns {', '.join(lost)} are gone or changed"
 
 
-class _Met(Struct, frozen=True):
+class Met(Struct, frozen=True):
     """What somebody meets: how strict that is with the request and with the account, and in words."""
 
     strictness: tuple[int, int, int, bool]
@@ -62,21 +62,22 @@ def _milder(before: Rule, after: Rule, tier: str) -> str:
     """How `tier` meets something milder, tried at every score at which either version changes its mind."""
     turns = {at for rule in (before, after) if rule.detect for at in (rule.detect.review, rule.detect.block)}
     for score in (None, *sorted(turns), 1.0):
-        old, new = _met(before, tier, score), _met(after, tier, score)
+        old, new = met(before, tier, score), met(after, tier, score)
         if any(b < a for a, b in zip(old.strictness, new.strictness, strict=True)):
             when = "without a score" if score is None else f"at a score of {score:g}"
             return f"{when} {tier} meets {new.words} in place of {old.words}"
     return ""
 
 
-def _met(rule: Rule, tier: str, score: float | None) -> _Met:
+def met(rule: Rule, tier: str, score: float | None) -> Met:
+    """What somebody of `tier` meets at a score, were the rule in force. A rule over accounts meets its history as a violation."""
     outcome = by_score(rule.detect)(score) if rule.detect else Outcome.VIOLATES
     if outcome is not Outcome.VIOLATES:
         action = "allow" if outcome is Outcome.ALLOWED or delivers_unsure(rule, tier) else "review"
-        return _Met((ORDER.index(action), 0, 0, False), action)
+        return Met((ORDER.index(action), 0, 0, False), action)
     acts = rule.actions(tier)
     case = any(act == "case" for act in acts)
-    return _Met((ORDER.index(on_request(acts)), penalty(acts), points(acts), case), f"[{', '.join(acts)}]")
+    return Met((ORDER.index(on_request(acts)), penalty(acts), points(acts), case), f"[{', '.join(acts)}]")
 
 
 def _force(rule: Rule) -> int:
