@@ -1,4 +1,4 @@
-"""`fairlead policy`: check a file, and read a rule as each reader gets it."""
+"""`fairlead policy`: write, check, compare and test policy files, and read a rule as each reader gets it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from typing import Annotated
 
 import typer
 
+from fairlead.judge.cascade import Judge
 from fairlead.ledger.log import read as read_ledger
-from fairlead.policy import render
+from fairlead.measure.gates import RuleGate, assess_tests, rule_gates
+from fairlead.policy import begin, diff, render
 from fairlead.policy.core import CORE
+from fairlead.policy.document import Policy
+from fairlead.policy.enforceable import GATES, not_enforceable
 from fairlead.policy.history import reused
 from fairlead.policy.inherit import Override
-from fairlead.policy.load import Loaded, load, read
+from fairlead.policy.load import Loaded, load, parse, read
 from fairlead.records.entry import PolicyLoaded
-from fairlead.records.errors import InputError
+from fairlead.records.errors import InputError, PolicyError
+from fairlead.statistics.gate import GateOutcome
 
 app = typer.Typer(no_args_is_help=True, help="Write, check and compare policy files, and read their rules.")
 
@@ -72,6 +77,127 @@ def show_command(
     print(_READERS[reader](rules.rule(rule)))
 
 
+@app.command("diff")
+def diff_command(
+    before: Annotated[Path, typer.Argument(help="The policy that was.")],
+    after: Annotated[Path, typer.Argument(help="The policy that is to be.")],
+) -> None:
+    """Say in plain words what changes from one policy to another, and for whom."""
+    old, new = load(before), load(after)
+    print(f"from {old.id} {old.version} to {new.id} {new.version}")
+    found = diff.changes(old, new)
+    for who in dict.fromkeys(change.who for change in found):
+        print(f"\nfor {who}")
+        for change in found:
+            if change.who == who:
+                print(f"  {change.what}")
+    if not found:
+        print("nothing changes")
+
+
+@app.command("test")
+def test_command(
+    file: File = CORE,
+    heads: Annotated[Path | None, typer.Option(help="Folder of the judge's heads; without it only signatures decide.")] = None,
+    encoder: Annotated[Path | None, typer.Option(help="Folder of the judge's encoder.")] = None,
+) -> None:
+    """Judge every test example and read each rule's gates. Exit status 1 when one is missed, or a rule may not be enforced."""
+    policy = load(file)
+    judge = Judge.load(policy, heads, encoder)
+    gates = rule_gates(policy, assess_tests(policy, judge.judge))
+    _print_gates(policy, gates, judge.producer)
+    not_yet = list(not_enforceable(policy, [gate.entry() for gate in gates]))
+    for found in not_yet:
+        print(f"{found.rule} may not be enforced: {found.why}")
+    times = Counter(gate.reading.outcome for gate in gates)
+    print(f"{len(gates)} gates: " + ", ".join(f"{times[outcome]} {outcome}" for outcome in GateOutcome))
+    if not_yet or times[GateOutcome.MISSED]:
+        raise typer.Exit(1)
+
+
+@app.command("new")
+def new_command(
+    out: Annotated[Path, typer.Argument(help="The file to write; one that is there is left alone.")] = Path("policy.yaml"),
+    name: Annotated[str | None, typer.Option(help="What the policy is called, such as helpdesk.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="What the deployment is for, in a sentence.")] = None,
+    example: Annotated[list[str] | None, typer.Option(help="A request that must be served; give two or three.")] = None,
+    tiers: Annotated[str | None, typer.Option(help="The tiers of core that you need, with commas between.")] = None,
+    stricter: Annotated[
+        str | None, typer.Option(help="Rules to make stricter, as in privacy.*,fraud.*; empty for none.")
+    ] = None,
+    looser: Annotated[str | None, typer.Option(help="Rules to make looser; empty for none.")] = None,
+    why: Annotated[str | None, typer.Option(help="Why a rule of root authority is made looser.")] = None,
+    retain_days: Annotated[int | None, typer.Option(min=1, help="For how many days content is kept.")] = None,
+) -> None:
+    """Start a policy for your own deployment on top of core. Each question that an option answers is not asked."""
+    if out.exists():
+        raise InputError(f"{out} is there already and is left alone; name another file")
+    core = load(CORE)
+    known = ", ".join(sorted({rule.id.partition(".")[0] + ".*" for rule in core.rules if rule.detect}))
+    answers = begin.Answers(
+        name=_asked("name", name, "What is the policy called? (small letters, such as helpdesk)"),
+        purpose=_asked("purpose", purpose, "What is the deployment for, in a sentence?"),
+        examples=tuple(example or _examples()),
+        tiers=_listed(_asked("tiers", tiers, f"Which tiers do you need? ({', '.join(core.tiers)})", "public")),
+        stricter=_listed(_asked("stricter", stricter, f"Which topics should be stricter than in core? ({known})", "")),
+        looser=(loosened := _listed(_asked("looser", looser, "Which topics should be looser?", ""))),
+        why=_why(loosened, why, core),
+        retain_days=retain_days or _days(_asked("retain-days", None, "For how many days may content be kept?", "30")),
+    )
+    text = begin.write(answers, core)
+    try:
+        parse(text, file=str(out))
+    except PolicyError as error:
+        raise InputError(f"nothing was written, since your answers do not fit: {error}") from error
+    with out.open("x", encoding="utf-8") as file:
+        file.write(text)
+    print(f"wrote {out}; read it, then: fairlead policy check {out}; fairlead policy diff {CORE} {out}")
+
+
+def _asked(option: str, given: str | None, question: str, default: str | None = None) -> str:
+    if given is not None:
+        return given.strip()
+    try:
+        return str(typer.prompt(question, default=default, show_default=bool(default))).strip()
+    except typer.Abort as error:
+        raise InputError(f"nobody answered {question!r}; answer with --{option}") from error
+
+
+def _examples() -> list[str]:
+    found = [_asked("example", None, "A request that it must serve?")]
+    while len(found) < 3 and (more := _asked("example", None, "Another one? (empty to go on)", "")):
+        found.append(more)
+    return found
+
+
+def _why(looser: tuple[str, ...], given: str | None, core: Policy) -> str:
+    if given is None and any(rule.authority == "root" for rule in begin.topics(looser, core)):
+        return _asked("why", None, "Some of these hold with root authority. Why may they be looser?")
+    return given or ""
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"{text!r} is no number of days; write a whole number from 1 on")
+    return int(text)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _print_gates(policy: Policy, gates: list[RuleGate], producer: str) -> None:
+    print(f"{policy.id} {policy.version}, {producer}")
+    for gate in gates:
+        rule, read = policy.rule(gate.rule), gate.reading
+        rate = "no text" if read.rate is None else f"{read.rate:.2f} [{read.low:.2f}, {read.high:.2f}]"
+        bar = f"{'>=' if gate.gate == GATES[0] else '<='} {gate.bar:g}"
+        accepted = "accepted, " if rule.gates and rule.gates.accept_undecided else ""
+        undecided = f"undecided ({accepted}n = {read.n_needed or 'more'} would decide)"
+        outcome = undecided if read.outcome is GateOutcome.UNDECIDED else read.outcome.value
+        print(f"  {rule.id:32}{rule.state:9}{gate.gate:17}{bar:9}{rate:20} n = {read.n:<4}{outcome}")
+
+
 def _describe(file: Path, loaded: Loaded) -> None:
     policy = loaded.policy
     examples = sum(len(rule.examples) for rule in policy.rules)
@@ -96,5 +222,7 @@ def _told(override: Override) -> str:
 
 
 def _short(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) and not any(isinstance(v, dict) for v in value) else str(value)
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return f"a list of {len(value)}"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from fairlead.cycle.settings import Settings
+from fairlead.measure.gates import policy_tests
 from fairlead.measure.prompts import Prompts, read_prompts
 from fairlead.measure.samples import packaged
 from fairlead.policy.document import Policy
@@ -87,16 +88,6 @@ def gather(settings: Settings, policy: Policy) -> Material:
         held_out=tuple(_drawn([*_packaged("heldout", policy), *policy_tests(policy)], extent.held_out, seed)),
         reviewed=tuple(row for path in packaged("reviewed") for row in read_reviewed(path)),
         files=tuple(files),
-    )
-
-
-def policy_tests(policy: Policy) -> tuple[Example, ...]:
-    """The policy's own examples of the test split."""
-    return tuple(
-        Example(f"{policy.id}/{e.id}", e.text, {rule.id: e.verdict == "violates"}, "policy", "test", e.id)
-        for rule in policy.text_rules
-        for e in rule.examples
-        if e.split == "test"
     )
 
 

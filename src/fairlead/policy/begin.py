@@ -21,7 +21,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 class Answers(Struct, frozen=True):
-    """What was asked. `stricter` and `looser` are rule ids or globs; `why` is the reason for loosening a rule of root authority."""
+    """What was asked. `stricter` and `looser` are rule ids or globs; `why` says why a rule of root authority is loosened."""
 
     name: str
     purpose: str
@@ -54,13 +54,13 @@ def write(answers: Answers, core: Policy) -> str:
     rules = [{"id": rule.id, **keys} for rule in core.rules if (keys := {**turned.get(rule.id, {}), **_kept(answers, rule)})]
     return "\n".join(
         [
-            f"# The policy of {answers.name}, on top of Fairlead's core policy: whatever is not written here holds as it stands there.",
-            "# A rule that is named here changes only the keys that are written.",
+            f"# The policy of {answers.name}, on top of Fairlead's core policy. What is not written here holds as there;",
+            "# of a rule that is named here only the keys that are written change.",
             "",
-            _yaml(head),
-            "# Requests that must be served; they teach the judge what to let through. The first is yours, the others are core's.",
+            _yaml(head, inline=True),
+            "# Requests that must be served; they teach the judge what to let through. Yours stand first, then core's.",
             _yaml({"objectives": [own, *general]}),
-            *(["# What you wanted otherwise than core.", _yaml({"rules": rules})] if rules else []),
+            *(["# What you wanted otherwise than core.", _yaml({"rules": rules}, inline=True)] if rules else []),
         ]
     )
 
@@ -93,8 +93,8 @@ def _turned(answers: Answers, core: Policy) -> dict[str, dict[str, Any]]:
 
 
 def _lower(rule: Rule, tiers: Sequence[str]) -> dict[str, float]:
-    """Lower thresholds. Where a sure violation is only noted a lower `block` would let through what is withheld as undetermined,
-    so that there `review` alone falls."""
+    """Lower thresholds. Where a sure violation is only noted, a lower `block` would let through what is withheld as
+    undetermined; there `review` alone falls."""
     both = _moved(rule, -_STEP, -_STEP)
     assert rule.detect is not None  # a rule over texts
     turned = msgspec.structs.replace(rule, detect=msgspec.structs.replace(rule.detect, **both))
@@ -115,5 +115,6 @@ def _kept(answers: Answers, rule: Rule) -> dict[str, Any]:
     return {} if answers.retain_days == rule.privacy.retain_days else {"privacy": {"retain_days": answers.retain_days}}
 
 
-def _yaml(part: dict[str, Any]) -> str:
-    return yaml.safe_dump(part, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+def _yaml(part: dict[str, Any], *, inline: bool = False) -> str:
+    """`inline` writes the innermost lists and mappings on one line."""
+    return yaml.safe_dump(part, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None if inline else False)

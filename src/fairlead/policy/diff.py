@@ -18,6 +18,26 @@ _PEOPLE = {"severity", "applies_to", "reason", "safe_completion", "privacy"}
 _MODELS = {"mode", "authority", "comparisons"}
 
 
+# What a field is called where its own name says too little.
+_CALLED = {
+    "applies_to": "looks at",
+    "cap_per_day": "most cases in a day",
+    "gates.accept_undecided": "enforced while undecided, because",
+    "gates.false_positive": "false positives allowed",
+    "gates.recall": "recall to be reached",
+    "missing": "when a signal is missing",
+    "mode": "how to answer",
+    "privacy.k": "smallest group that analysts see",
+    "privacy.retain_days": "days that content is kept",
+    "reason": "the reason that is told",
+    "review.blind": "reviewers judge blind",
+    "review.golden_rate": "share of known items among those to review",
+    "review.min_alpha": "agreement to be reached",
+    "review.reviewers": "reviewers for an item",
+    "safe_completion": "the answer in its place",
+}
+
+
 class Change(Struct, frozen=True):
     """One thing that is otherwise, for one audience."""
 
@@ -64,7 +84,9 @@ def _tools(before: Policy, after: Policy) -> Iterator[Change]:
     for name in dict.fromkeys((*old, *new)):
         if name not in new or name not in old:
             granted = ", ".join(f"{t}: {act}" for t, act in (new.get(name) or old[name]).act.items())
-            yield Change(EVERYBODY, f"tool {name} is new ({granted})" if name in new else f"tool {name} is gone: nobody may use it")
+            yield Change(
+                EVERYBODY, f"tool {name} is new ({granted})" if name in new else f"tool {name} is gone: nobody may use it"
+            )
             continue
         for t in after.tiers:
             was, now = (tools[name].act.get(t, "deny") for tools in (old, new))
@@ -99,9 +121,14 @@ def _rules(before: Policy, after: Policy) -> Iterator[Change]:
         elif id not in new:
             for who in (EVERYBODY, REVIEWERS, MODELS):
                 yield Change(who, f"rule {id} is gone, and its id must not come back")
-        elif old[id] != new[id]:
-            for change in _rule(old[id], new[id], shared):
-                yield Change(change.who, f"rule {id}: {change.what}")
+    kept = [id for id in old if id in new]
+    same: dict[Change, list[str]] = {}
+    for id in kept:
+        for change in _rule(old[id], new[id], shared):
+            same.setdefault(change, []).append(id)
+    for change, ids in same.items():
+        named = "every rule" if 1 < len(ids) == len(kept) else f"rule{'s' if len(ids) > 1 else ''} {', '.join(ids)}"
+        yield Change(change.who, f"{named}: {change.what}")
 
 
 def _rule(old: Rule, new: Rule, tiers: Sequence[str]) -> Iterator[Change]:
@@ -125,10 +152,8 @@ def _rule(old: Rule, new: Rule, tiers: Sequence[str]) -> Iterator[Change]:
     if old.examples != new.examples:
         yield Change(REVIEWERS, _counted(old.examples, new.examples))
     for name in sorted(set(new.__struct_fields__) - _TOLD):
-        was_value, now_value = getattr(old, name), getattr(new, name)
-        if was_value != now_value:
-            who = EVERYBODY if name in _PEOPLE else MODELS if name in _MODELS else REVIEWERS
-            yield Change(who, f"`{name}` is {_short(now_value)}, was {_short(was_value)}")
+        who = EVERYBODY if name in _PEOPLE else MODELS if name in _MODELS else REVIEWERS
+        yield from (Change(who, what) for what in _field(name, getattr(old, name), getattr(new, name)))
     if new.weakens and new.weakens != old.weakens:
         yield Change(EVERYBODY, f"weakened, because: {new.weakens}")
 
@@ -179,13 +204,23 @@ def words(old: str, new: str) -> str:
     return ", ".join(parts) or "is written with other spaces"
 
 
-def _counted(old: Sequence[Any], new: Sequence[Any]) -> str:
+def _field(name: str, old: Any, new: Any) -> Iterator[str]:
+    if isinstance(old, Struct) and isinstance(new, Struct):
+        for key in new.__struct_fields__:
+            yield from _field(f"{name}.{key}", getattr(old, key), getattr(new, key))
+    elif name == "comparisons" and old != new:
+        yield _counted(old, new, "comparisons")
+    elif old != new:
+        yield f"{_CALLED.get(name, name)}: {_short(new)}, was {_short(old)}"
+
+
+def _counted(old: Sequence[Any], new: Sequence[Any], noun: str = "examples") -> str:
     added, gone = sum(each not in old for each in new), sum(each not in new for each in old)
-    return f"{added} examples new, {gone} gone" if added or gone else "its examples stand in another order"
+    return f"{noun}: {added} new, {gone} gone" if added or gone else f"{noun} stand in another order"
 
 
 def _way(old: Rule, new: Rule, name: str) -> str:
-    """Whether a sure violation meets something stricter; of lists that are stricter in one way and milder in another, neither."""
+    """Whether a sure violation meets something stricter; stricter in one way and milder in another is neither."""
     was, now = (met(rule, name, 1.0).strictness for rule in (old, new))
     up, down = (any(sign * (b - a) > 0 for a, b in zip(was, now, strict=True)) for sign in (1, -1))
     return "stricter" if up and not down else "looser" if down and not up else "neither stricter nor looser"
@@ -198,9 +233,18 @@ def _state(rule: Rule) -> str:
 
 
 def _ladder(ladder: Sequence[Rung]) -> str:
-    return ", ".join(f"{rung.do} at {rung.at}" + (f" for {rung.days} days" if rung.days else "") for rung in ladder) or "empty"
+    return (
+        ", ".join(
+            f"{rung.do} at {rung.at}" + (f" for {rung.days} days" if rung.days else "") + _approved(rung) for rung in ladder
+        )
+        or "empty"
+    )
+
+
+def _approved(rung: Rung) -> str:
+    return "" if rung.approve == "nobody" else f" once approved by {rung.approve.replace('_', ' ')}"
 
 
 def _short(value: object) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else "none" if value is None else str(value)
     return (text if len(text) <= 100 else f"{text[:97]}…") or "empty"

@@ -78,8 +78,8 @@ def _merged(below: Node, above: Node) -> Node:
 def _changes(rule: str, below: Node, above: Node, key: str = "") -> Iterator[Override]:
     for name, node in above.value.items():
         path, old = f"{key}{name}", below.value.get(name)
-        if old is not None and isinstance(old.value, dict) and isinstance(node.value, dict):
-            yield from _changes(rule, old, node, f"{path}.")
+        if isinstance(node.value, dict) and (old is None or isinstance(old.value, dict)):
+            yield from _changes(rule, old or Node({}, node.file, node.line), node, f"{path}.")
         elif old is None or old.plain() != node.plain():
             yield Override(rule, path, None if old is None else old.plain(), node.plain())
 

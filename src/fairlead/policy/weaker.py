@@ -70,7 +70,7 @@ def _milder(before: Rule, after: Rule, tier: str) -> str:
 
 
 def met(rule: Rule, tier: str, score: float | None) -> Met:
-    """What somebody of `tier` meets at a score, were the rule in force. A rule over accounts meets its history as a violation."""
+    """What somebody of `tier` meets at a score, were the rule in force; of a rule over accounts, when its condition holds."""
     outcome = by_score(rule.detect)(score) if rule.detect else Outcome.VIOLATES
     if outcome is not Outcome.VIOLATES:
         action = "allow" if outcome is Outcome.ALLOWED or delivers_unsure(rule, tier) else "review"
