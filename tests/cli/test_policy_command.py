@@ -48,11 +48,16 @@ def test_check_lists_what_a_file_on_top_of_core_overrides(tmp_path: Path) -> Non
     assert "  weapons.uplift: detect.block is 0.6, was 0.7" in said
 
 
-def test_check_names_everything_that_is_wrong(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_check_names_everything_that_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "wrong.yaml"
-    file.write_text(SMALL.replace("review: 0.5", "review: 0.9").replace("[public]", "[public, staff, public]"))
-    with pytest.raises(PolicyError, match="thresholds must order"):
-        run("check", file)
+    file.write_text(
+        SMALL.replace("review: 0.5", "review: 0.9").replace("[public]", "[public, public]").replace("trolls}", "(}")
+    )
+    done = CliRunner().invoke(app, ["policy", "check", str(file)])
+    said = [line.partition("yaml:")[2] for line in [*done.output.splitlines(), str(done.exception)]]
+    assert said[0].startswith("4: tier id 'public' stands 2 times")
+    assert said[1].startswith("8: thresholds must order")
+    assert said[2].startswith("8: pattern 'p' is not RE2")
 
 
 def test_check_refuses_an_id_that_the_ledger_knows_as_gone(tmp_path: Path) -> None:

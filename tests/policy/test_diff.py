@@ -142,6 +142,11 @@ def test_rules_that_come_and_go_concern_all() -> None:
     assert (EVERYBODY, "rule r is gone, and its id must not come back") in said(BASE, structs.replace(BASE, rules=(other,)))
 
 
+def test_a_rule_over_accounts_concerns_reviewers() -> None:
+    account = Rule("a", {"low": (Act("case"),)}, when="1 < 2", state=State("enforce"))
+    assert said(BASE, structs.replace(BASE, rules=(RULE, account))) == [(REVIEWERS, "rule a is new (enforce): a")]
+
+
 def test_what_changes_alike_for_several_rules_is_told_once() -> None:
     rules = tuple(structs.replace(RULE, id=id) for id in "abc")
     later = tuple(structs.replace(rule, privacy=Privacy(7)) for rule in rules)

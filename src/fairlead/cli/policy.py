@@ -109,6 +109,8 @@ def test_command(
     not_yet = list(not_enforceable(policy, [gate.entry() for gate in gates]))
     for found in not_yet:
         print(f"{found.rule} may not be enforced: {found.why}")
+    if unmeasured := [rule.id for rule in policy.text_rules if rule.gates is None and rule.acts_on(None)]:
+        print(f"in force without gates, so not measured: {', '.join(unmeasured)}")
     times = Counter(gate.reading.outcome for gate in gates)
     print(f"{len(gates)} gates: " + ", ".join(f"{times[outcome]} {outcome}" for outcome in GateOutcome))
     if not_yet or times[GateOutcome.MISSED]:

@@ -116,11 +116,9 @@ def _rules(before: Policy, after: Policy) -> Iterator[Change]:
     shared = [name for name in after.tiers if name in before.tiers]
     for id in dict.fromkeys((*old, *new)):
         if id not in old:
-            for who in (EVERYBODY, REVIEWERS, MODELS):
-                yield Change(who, f"rule {id} is new ({new[id].state}): {new[id].title or id}")
+            yield from (Change(who, f"rule {id} is new ({new[id].state}): {new[id].title or id}") for who in _whom(new[id]))
         elif id not in new:
-            for who in (EVERYBODY, REVIEWERS, MODELS):
-                yield Change(who, f"rule {id} is gone, and its id must not come back")
+            yield from (Change(who, f"rule {id} is gone, and its id must not come back") for who in _whom(old[id]))
     kept = [id for id in old if id in new]
     same: dict[Change, list[str]] = {}
     for id in kept:
@@ -129,6 +127,11 @@ def _rules(before: Policy, after: Policy) -> Iterator[Change]:
     for change, ids in same.items():
         named = "every rule" if 1 < len(ids) == len(kept) else f"rule{'s' if len(ids) > 1 else ''} {', '.join(ids)}"
         yield Change(change.who, f"{named}: {change.what}")
+
+
+def _whom(rule: Rule) -> tuple[str, ...]:
+    """Whom a rule concerns; one over accounts opens cases for reviewers and does nothing else."""
+    return (REVIEWERS,) if rule.detect is None else (EVERYBODY, REVIEWERS, MODELS)
 
 
 def _rule(old: Rule, new: Rule, tiers: Sequence[str]) -> Iterator[Change]:

@@ -108,8 +108,8 @@ def _weakened(below: Loaded, above: Node, policy: Policy) -> Iterator[Problem]:
         before = below.policy.rule(id)
         if before.authority == "root" and not ("weakens" in node.value and node.value["weakens"].plain()):
             at = f"$.rules[{[rule.id for rule in policy.rules].index(id)}]"
-            for how in weaker(before, policy.rule(id), policy.tiers):
-                yield Problem(at, f"rule {id!r} has root authority and would be weakened: {how}; say why with `weakens: …`")
+            if how := "; ".join(weaker(before, policy.rule(id), policy.tiers)):
+                yield Problem(at, f"rule {id!r} has root authority and would be weakened: {how}. Say why with `weakens: …`")
 
 
 def _decode(kind: type, value: object) -> object:
