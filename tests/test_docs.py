@@ -21,8 +21,9 @@ from fairlead.basin.disguises import DISGUISES
 from fairlead.cli.main import EXIT, app
 from fairlead.policy import document
 from fairlead.policy.act import STRICTNESS
+from fairlead.policy.example_file import ExampleFile
 from fairlead.policy.expression import compile_when
-from fairlead.policy.load import parse
+from fairlead.policy.load import RESOLVED, parse
 from fairlead.records.entry import AnyPayload
 from fairlead.records.errors import PolicyError
 from fairlead.redteam.transform import TRANSFORMS
@@ -129,11 +130,20 @@ def test_ledger_kinds_stand_in_the_table_in_the_words_of_the_code() -> None:
 
 @pytest.mark.parametrize(
     "record",
-    [r for r in vars(document).values() if isinstance(r, type) and issubclass(r, msgspec.Struct) and r.__struct_fields__],
+    [
+        r
+        for r in vars(document).values()
+        if getattr(r, "__module__", "") == document.__name__ and getattr(r, "__struct_fields__", ())
+    ],
     ids=lambda r: r.__name__,
 )
 def test_every_key_of_the_policy_file_is_described(record: type[msgspec.Struct]) -> None:
     assert [key for key in record.__struct_fields__ if f"`{key}`" not in page("policy")] == []
+
+
+def test_the_keys_that_are_resolved_on_reading_are_described() -> None:
+    keys = {key for keys in RESOLVED.values() for key in keys} | set(ExampleFile.__struct_fields__)
+    assert [key for key in keys if f"`{key}`" not in page("policy")] == []
 
 
 def test_every_action_of_a_policy_is_described_in_order() -> None:
@@ -148,8 +158,13 @@ def test_the_small_policy_of_the_page_is_right_and_its_errors_are_what_the_page_
         "severity: medium": ["severty: medium", "severity: huge"],
         "review: 0.5": ["review: 0.9"],
         "strike(1)": ["strke(1)"],
-        "staff: [flag]": ["stuff: [flag]"],
-        'window="24h"': ['window="1 day"'],
+        "staff: [flag]": ["stuff: [flag]", "staff: [block, strike(3)]"],
+        "requests_per_minute: 60": ["requests_per_minute: 10"],
+        "state: enforce": ["state: enforced", "state: canary"],
+        'window="24h"': ['window="1 day"', 'window="900d"'],
+        'tier == "staff"': ['tier == "staf"'],
+        'rule="secrets.*"': ['rule="secret.*"'],
+        ">= 3": ["< 0", ">= 2.5"],
         'count("block"': ['cuont("block"', 'signal.harm["system_promt"] > 0.5 and count("block"'],
         "id: secrets.repeat": ["id: secrets.system_prompt"],
         "    definition: >-": ["    definition: >-\n    definition: >-"],

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlead.cycle.datasets import Wall, build, gather, group, normal, triples
+from fairlead.cycle.datasets import Wall, build, gather, group, triples
 from fairlead.cycle.improving import found_examples, poisoned
 from fairlead.cycle.settings import FULL, QUICK, Settings
 from fairlead.policy.core import CORE
 from fairlead.policy.load import load
-from fairlead.records.example import Example
+from fairlead.records.example import Example, normal
 from fairlead.redteam.campaign import attempts
 from fairlead.redteam.outcome import AttackOutcome
 from fairlead.redteam.transform import TRANSFORMS

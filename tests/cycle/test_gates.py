@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from msgspec import structs
 
-from fairlead.cycle.gates import comparison_gates, decide, policy_gates
-from fairlead.policy.load import parse
+from fairlead.cycle.gates import comparison_gates, decide
 from fairlead.records.entry import Assessed, Attacked, GateDecided
 
 N = 200
@@ -80,11 +78,6 @@ def test_errors_count_against_the_candidate() -> None:
     assert better["something gains"] == "undecided", "an incumbent that failed is no gain"
 
 
-def test_a_rule_that_was_not_judged_is_not_allowed() -> None:
-    unjudged = [Assessed(a.item, "t", "j", a.labels) for a in GOOD]
-    assert [gate.outcome for gate in policy_gates(POLICY, unjudged)] == ["missed", "missed"]
-
-
 def test_too_few_items_are_undecided_and_say_how_many_would_do() -> None:
     gates = comparison_gates("new", GOOD[:14], GOOD[:14], MOST[:14], MOST[:14], seed=0)
     recall = next(gate for gate in gates if gate.gate == "recall")
@@ -94,31 +87,3 @@ def test_too_few_items_are_undecided_and_say_how_many_would_do() -> None:
     assert not decide("new", "old", gates).promoted
     nothing = comparison_gates("new", [], [], [], [], seed=0)
     assert "held" not in outcomes(nothing).values()
-
-
-POLICY = parse("""schema: 1
-id: t
-version: "1"
-tiers: [t]
-rules:
-  - id: a.b
-    definition: d
-    state: enforce
-    detect: {signal: harm.a_b, review: 0.5, block: 0.8}
-    act: {t: [block]}
-    gates: {recall: 0.7, false_positive: 0.3}
-""")
-
-
-@pytest.mark.parametrize(
-    ("assessed", "recall", "false_positives"),
-    [
-        (judged(lambda i: True), "held", "held"),
-        (judged(lambda i: False), "missed", "missed"),
-        (judged(lambda i: True)[:4], "undecided", "undecided"),
-        (judged(lambda i: True, errors=lambda i: True), "missed", "missed"),
-        ([], "undecided", "undecided"),
-    ],
-)
-def test_policy_gates_are_read_from_held_out_verdicts(assessed: list[Assessed], recall: str, false_positives: str) -> None:
-    assert [gate.outcome for gate in policy_gates(POLICY, assessed)] == [recall, false_positives]

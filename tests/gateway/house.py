@@ -29,10 +29,10 @@ POLICY = """
 schema: 1
 id: test
 version: "1"
-tiers: [public, verified, trusted, internal]
+tiers: [guest, public, verified, trusted, internal]
 quotas:
+  guest: {requests_per_minute: 3, requests_per_day: 10}
   public: {requests_per_minute: 1000, requests_per_day: 10000}
-  verified: {requests_per_minute: 3, requests_per_day: 10}
   trusted: {requests_per_minute: 1000, requests_per_day: 10000}
 ladder:
   - {at: 3, do: warn}

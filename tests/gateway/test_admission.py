@@ -38,15 +38,15 @@ def test_a_step_down_takes_the_next_lower_tier_and_stops_at_the_lowest() -> None
     text, issued = new_key("trusted", "ann")
     header = f"Bearer {text}".encode()
     down = LadderStepped("ann", 9, "tier_down", until=NOW + 1)
-    for steps, tier in ((0, "trusted"), (1, "verified"), (2, "public"), (5, "public")):
+    for steps, tier in ((0, "trusted"), (1, "verified"), (2, "public"), (3, "guest"), (5, "guest")):
         assert admission().identified(header, state(issued, *[down] * steps)).tier == tier
 
 
 def test_a_throttled_account_has_a_part_of_its_quota_and_never_nothing() -> None:
     door, throttled = admission(), state(LadderStepped("ann", 6, "throttle"))
-    door.admit(Caller("ann", "verified"), throttled)  # three a minute, throttled to one
+    door.admit(Caller("ann", "guest"), throttled)  # three a minute, throttled to one
     with pytest.raises(Refusal) as refused:
-        door.admit(Caller("ann", "verified"), throttled)
+        door.admit(Caller("ann", "guest"), throttled)
     assert refused.value.status == 429
     assert refused.value.retry_after_s is not None
 
@@ -54,10 +54,10 @@ def test_a_throttled_account_has_a_part_of_its_quota_and_never_nothing() -> None
 def test_quotas_are_kept_by_account() -> None:
     door = admission()
     for _ in range(3):
-        door.admit(Caller("ann", "verified"), state())
+        door.admit(Caller("ann", "guest"), state())
     with pytest.raises(Refusal):
-        door.admit(Caller("ann", "verified"), state())
-    door.admit(Caller("bob", "verified"), state())
+        door.admit(Caller("ann", "guest"), state())
+    door.admit(Caller("bob", "guest"), state())
 
 
 @pytest.mark.parametrize("tier", ["internal", "nowhere", ""])

@@ -230,9 +230,9 @@ def test_a_tier_that_is_granted_nothing_gets_nothing(home: House, tier: str, cod
 
 def test_over_quota_says_when_to_come_back(home: House) -> None:
     for _ in range(3):
-        ask(home, "hi", "verified")
+        ask(home, "hi", "guest")
     with pytest.raises(openai.RateLimitError) as refused:
-        ask(home, "hi", "verified")
+        ask(home, "hi", "guest")
     assert 1 <= int(refused.value.response.headers["retry-after"]) <= 60
     assert [d.cause for d in home.decided()] == ["rule", "rule", "rule", "quota"]
     ask(home, "hi")  # another account is not touched

@@ -27,7 +27,7 @@ def test_each_client_gets_what_the_gateway_decided(home: House) -> None:
         Traffic("a", "public", "bring goblins", expect="allow"),
         Traffic("a", "public", "good night", stream=True),
         Traffic("b", "trusted", "such sorrow and goblins", expect="safe_complete"),
-        Traffic("c", "verified", "hi", repeat=4),
+        Traffic("c", "guest", "hi", repeat=4),
         Traffic("d", "public", "hi", key="bad", expect="refuse"),
         Traffic("e", "public", messages=(Message("user", "look"), Message("tool", "goblins"))),
         Traffic("f", "public", "maybe-goblins"),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.policy.load import load, parse
+from fairlead.records.canonical import digest
 from fairlead.records.errors import InputError, PolicyError
 
 LEAK = (
@@ -90,6 +91,26 @@ def test_a_change_of_state_keeps_the_rules_digest_and_changes_the_policys() -> N
     assert draft.digest != enforced.digest
     assert [rule.id for rule in enforced.text_rules] == ["a.b"]
     assert parse(BASE.replace("definition: x", "definition: y")).rule("a.b").digest != draft.rule("a.b").digest
+
+
+def test_what_is_written_as_the_default_is_and_a_key_that_is_added_later_change_no_digest() -> None:
+    plain = parse(BASE)
+    spelt = parse(
+        BASE.replace("definition: x", "definition: x\n    severity: medium\n    review: {reviewers: 1}\n    maps: {nist: []}")
+    )
+    assert spelt.digest == plain.digest
+    assert spelt.rule("a.b").digest == plain.rule("a.b").digest
+    assert parse(BASE.replace("definition: x", "definition: x\n    review: {reviewers: 2}")).digest != plain.digest
+    # What the digest is over holds the keys that were written and no other.
+    assert plain.rule("a.b").digest == digest(
+        {
+            "id": "a.b",
+            "definition": "x",
+            "terms": {"anything": "may stand here"},
+            "detect": {"signal": "harm.a_b", "review": 0.5, "block": 0.8},
+            "act": {"public": ["block", "strike(2)"], "internal": ["flag"]},
+        }
+    )
 
 
 def test_a_tier_that_is_not_named_takes_the_strictest_actions() -> None:

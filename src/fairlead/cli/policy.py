@@ -1,45 +1,230 @@
-"""`fairlead policy`: check a file, and read a rule as each reader gets it."""
+"""`fairlead policy`: write, check, compare and test policy files, and read a rule as each reader gets it."""
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fairlead.policy import render
+from fairlead.judge.cascade import Judge
+from fairlead.ledger.log import read as read_ledger
+from fairlead.measure.gates import RuleGate, assess_tests, rule_gates
+from fairlead.policy import begin, diff, render
 from fairlead.policy.core import CORE
-from fairlead.policy.load import load
-from fairlead.records.errors import InputError
+from fairlead.policy.document import Policy
+from fairlead.policy.enforceable import GATES, not_enforceable
+from fairlead.policy.history import reused
+from fairlead.policy.inherit import Override
+from fairlead.policy.load import Loaded, load, parse, read
+from fairlead.records.entry import PolicyLoaded
+from fairlead.records.errors import InputError, PolicyError
+from fairlead.statistics.gate import GateOutcome
 
-app = typer.Typer(no_args_is_help=True, help="Check a policy file, and read its rules.")
+app = typer.Typer(no_args_is_help=True, help="Write, check and compare policy files, and read their rules.")
 
 File = Annotated[Path, typer.Argument(help="The policy file.", show_default=False)]
 
-_READERS = {"model": render.spec, "user": render.notice, "reviewer": render.reviewer_page}
+_READERS = {
+    "model": render.spec,
+    "judge": render.guard_prompt,
+    "reviewer": render.reviewer_page,
+    "user": render.notice,
+    "red-team": render.objective,
+}
+_OF_TEXTS = ("judge", "red-team")
 
 
 @app.command("check")
-def check_command(file: File = CORE) -> None:
-    """Validate a file: schema, names, thresholds, conditions. Exit status 2 with file and line when it is wrong."""
-    policy = load(file)
-    examples = sum(len(rule.examples) for rule in policy.rules)
-    states = {s: sum(r.state == s for r in policy.rules) for s in sorted({r.state for r in policy.rules})}
-    print(f"{file}: {policy.id} {policy.version}, digest {policy.digest}")
-    print(f"{len(policy.rules)} rules ({', '.join(f'{n} {s}' for s, n in states.items())}), {examples} examples")
-    print(f"tiers, the least trusted first: {', '.join(policy.tiers)}")
+def check_command(
+    file: File = CORE,
+    ledger: Annotated[Path | None, typer.Option(help="A ledger whose earlier policies may have used up an id.")] = None,
+) -> None:
+    """Validate a file: schema, names, tiers, examples, conditions. Exit status 2 with file and line for all that is wrong."""
+    loaded = read(file)
+    history = [entry.payload for entry in read_ledger(ledger) if isinstance(entry.payload, PolicyLoaded)] if ledger else []
+    wrong = [loaded.error(problem) for problem in (*loaded.problems, *reused(loaded.policy, history))]
+    for error in wrong[:-1]:
+        print(f"fairlead: {error}", file=sys.stderr)
+    if wrong:
+        raise wrong[-1]
+    _describe(file, loaded)
+    if ledger:
+        print(f"no id comes back from the {len(history)} policies that were in force in {ledger}")
 
 
 @app.command("show")
 def show_command(
-    rule: Annotated[str, typer.Argument(help="The rule's id.")],
-    reader: Annotated[str, typer.Option("--for", help="model, user or reviewer")] = "reviewer",
+    rule: Annotated[str | None, typer.Argument(help="The rule's id; without it the whole policy, for a model.")] = None,
+    reader: Annotated[str, typer.Option("--for", help=", ".join(_READERS))] = "model",
     policy: Annotated[Path, typer.Option(help="The policy file.", show_default=False)] = CORE,
 ) -> None:
     """Print one rule in the words of a reader."""
     if reader not in _READERS:
         raise InputError(f"unknown reader {reader!r}; write one of {', '.join(_READERS)}")
     rules = load(policy)
+    if rule is None:
+        if reader != "model":
+            raise InputError(f"name the rule to be shown for {reader}; the whole policy is written for models alone")
+        print(render.constitution(rules))
+        return
     if rule not in {r.id for r in rules.rules}:
         raise InputError(f"there is no rule {rule!r} in {policy}; known: {', '.join(r.id for r in rules.rules)}")
+    if reader in _OF_TEXTS and rules.rule(rule).detect is None:
+        raise InputError(f"rule {rule!r} is over an account's history: no text is judged or attacked under it")
     print(_READERS[reader](rules.rule(rule)))
+
+
+@app.command("diff")
+def diff_command(
+    before: Annotated[Path, typer.Argument(help="The policy that was.")],
+    after: Annotated[Path, typer.Argument(help="The policy that is to be.")],
+) -> None:
+    """Say in plain words what changes from one policy to another, and for whom."""
+    old, new = load(before), load(after)
+    print(f"from {old.id} {old.version} to {new.id} {new.version}")
+    found = diff.changes(old, new)
+    for who in dict.fromkeys(change.who for change in found):
+        print(f"\nfor {who}")
+        for change in found:
+            if change.who == who:
+                print(f"  {change.what}")
+    if not found:
+        print("nothing changes")
+
+
+@app.command("test")
+def test_command(
+    file: File = CORE,
+    heads: Annotated[Path | None, typer.Option(help="Folder of the judge's heads; without it only signatures decide.")] = None,
+    encoder: Annotated[Path | None, typer.Option(help="Folder of the judge's encoder.")] = None,
+) -> None:
+    """Judge every test example and read each rule's gates. Exit status 1 when one is missed, or a rule may not be enforced."""
+    policy = load(file)
+    judge = Judge.load(policy, heads, encoder)
+    gates = rule_gates(policy, assess_tests(policy, judge.judge))
+    _print_gates(policy, gates, judge.producer)
+    not_yet = list(not_enforceable(policy, [gate.entry() for gate in gates]))
+    for found in not_yet:
+        print(f"{found.rule} may not be enforced: {found.why}")
+    if unmeasured := [rule.id for rule in policy.text_rules if rule.gates is None and rule.acts_on(None)]:
+        print(f"in force without gates, so not measured: {', '.join(unmeasured)}")
+    times = Counter(gate.reading.outcome for gate in gates)
+    print(f"{len(gates)} gates: " + ", ".join(f"{times[outcome]} {outcome}" for outcome in GateOutcome))
+    if not_yet or times[GateOutcome.MISSED]:
+        raise typer.Exit(1)
+
+
+@app.command("new")
+def new_command(
+    out: Annotated[Path, typer.Argument(help="The file to write; one that is there is left alone.")] = Path("policy.yaml"),
+    name: Annotated[str | None, typer.Option(help="What the policy is called, such as helpdesk.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="What the deployment is for, in a sentence.")] = None,
+    example: Annotated[list[str] | None, typer.Option(help="A request that must be served; give two or three.")] = None,
+    tiers: Annotated[str | None, typer.Option(help="The tiers of core that you need, with commas between.")] = None,
+    stricter: Annotated[
+        str | None, typer.Option(help="Rules to make stricter, as in privacy.*,fraud.*; empty for none.")
+    ] = None,
+    looser: Annotated[str | None, typer.Option(help="Rules to make looser; empty for none.")] = None,
+    why: Annotated[str | None, typer.Option(help="Why a rule of root authority is made looser.")] = None,
+    retain_days: Annotated[int | None, typer.Option(min=1, help="For how many days content is kept.")] = None,
+) -> None:
+    """Start a policy for your own deployment on top of core. Each question that an option answers is not asked."""
+    if out.exists():
+        raise InputError(f"{out} is there already and is left alone; name another file")
+    core = load(CORE)
+    known = ", ".join(sorted({rule.id.partition(".")[0] + ".*" for rule in core.rules if rule.detect}))
+    answers = begin.Answers(
+        name=_asked("name", name, "What is the policy called? (small letters, such as helpdesk)"),
+        purpose=_asked("purpose", purpose, "What is the deployment for, in a sentence?"),
+        examples=tuple(example or _examples()),
+        tiers=_listed(_asked("tiers", tiers, f"Which tiers do you need? ({', '.join(core.tiers)})", "public")),
+        stricter=_listed(_asked("stricter", stricter, f"Which topics should be stricter than in core? ({known})", "")),
+        looser=(loosened := _listed(_asked("looser", looser, "Which topics should be looser?", ""))),
+        why=_why(loosened, why, core),
+        retain_days=retain_days or _days(_asked("retain-days", None, "For how many days may content be kept?", "30")),
+    )
+    text = begin.write(answers, core)
+    try:
+        parse(text, file=str(out))
+    except PolicyError as error:
+        raise InputError(f"nothing was written, since your answers do not fit: {error}") from error
+    with out.open("x", encoding="utf-8") as file:
+        file.write(text)
+    print(f"wrote {out}; read it, then: fairlead policy check {out}; fairlead policy diff {CORE} {out}")
+
+
+def _asked(option: str, given: str | None, question: str, default: str | None = None) -> str:
+    if given is not None:
+        return given.strip()
+    try:
+        return str(typer.prompt(question, default=default, show_default=bool(default))).strip()
+    except typer.Abort as error:
+        raise InputError(f"nobody answered {question!r}; answer with --{option}") from error
+
+
+def _examples() -> list[str]:
+    found = [_asked("example", None, "A request that it must serve?")]
+    while len(found) < 3 and (more := _asked("example", None, "Another one? (empty to go on)", "")):
+        found.append(more)
+    return found
+
+
+def _why(looser: tuple[str, ...], given: str | None, core: Policy) -> str:
+    if given is None and any(rule.authority == "root" for rule in begin.topics(looser, core)):
+        return _asked("why", None, "Some of these hold with root authority. Why may they be looser?")
+    return given or ""
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"{text!r} is no number of days; write a whole number from 1 on")
+    return int(text)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _print_gates(policy: Policy, gates: list[RuleGate], producer: str) -> None:
+    print(f"{policy.id} {policy.version}, {producer}")
+    for gate in gates:
+        rule, read = policy.rule(gate.rule), gate.reading
+        rate = "no text" if read.rate is None else f"{read.rate:.2f} [{read.low:.2f}, {read.high:.2f}]"
+        bar = f"{'>=' if gate.gate == GATES[0] else '<='} {gate.bar:g}"
+        accepted = "accepted, " if rule.gates and rule.gates.accept_undecided else ""
+        undecided = f"undecided ({accepted}n = {read.n_needed or 'more'} would decide)"
+        outcome = undecided if read.outcome is GateOutcome.UNDECIDED else read.outcome.value
+        print(f"  {rule.id:32}{rule.state:9}{gate.gate:17}{bar:9}{rate:20} n = {read.n:<4}{outcome}")
+
+
+def _describe(file: Path, loaded: Loaded) -> None:
+    policy = loaded.policy
+    examples = sum(len(rule.examples) for rule in policy.rules)
+    states = ", ".join(f"{n} {state}" for state, n in sorted(Counter(rule.state for rule in policy.rules).items()))
+    print(f"{file}: {policy.id} {policy.version}, digest {policy.digest}")
+    print(f"{len(policy.rules)} rules ({states}), {examples} examples")
+    print(f"tiers, the least trusted first: {', '.join(policy.tiers)}")
+    if loaded.extends is not None:
+        below = loaded.extends
+        added = [rule.id for rule in policy.rules if rule.id not in {r.id for r in below.rules}]
+        print(f"on top of {below.id} {below.version}, digest {below.digest}")
+        print(f"rules added: {', '.join(added) or 'none'}; keys overridden: {len(loaded.overrides) or 'none'}")
+        for override in loaded.overrides:
+            print(_told(override))
+
+
+def _told(override: Override) -> str:
+    where = f"{override.rule}: {override.key}" if override.rule else override.key
+    if override.before is None:
+        return f"  {where} is {_short(override.after)}"
+    return f"  {where} is {_short(override.after)}, was {_short(override.before)}"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return f"a list of {len(value)}"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -7,7 +7,6 @@ equals a text kept for evaluation, or shares most of its word triples with one, 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,12 +14,13 @@ from pathlib import Path
 from msgspec import Struct
 
 from fairlead.cycle.settings import Settings
+from fairlead.measure.gates import policy_tests
 from fairlead.measure.prompts import Prompts, read_prompts
 from fairlead.measure.samples import packaged
 from fairlead.policy.document import Policy
 from fairlead.records.canonical import canonical, digest
 from fairlead.records.entry import DatasetBuilt
-from fairlead.records.example import Example
+from fairlead.records.example import Example, normal
 from fairlead.records.streams import key
 from fairlead.review.reviewed import Reviewed, read_reviewed
 
@@ -91,16 +91,6 @@ def gather(settings: Settings, policy: Policy) -> Material:
     )
 
 
-def policy_tests(policy: Policy) -> tuple[Example, ...]:
-    """The policy's own examples of the test split."""
-    return tuple(
-        Example(f"{policy.id}/{e.id}", e.text, {rule.id: e.verdict == "violates"}, "policy", "test", e.id)
-        for rule in policy.text_rules
-        for e in rule.examples
-        if e.split == "test"
-    )
-
-
 def build(name: str, parts: Iterable[Sequence[Example]], evaluation: Iterable[Example]) -> Dataset:
     """Join the parts into one dataset; what repeats or comes too near to evaluation text is dropped, with its reason."""
     wall = Wall(evaluation)
@@ -156,11 +146,6 @@ class Wall:
 def group(example: Example) -> str:
     """What an example shares with its transforms and its benign twin."""
     return example.group or example.id
-
-
-def normal(text: str) -> str:
-    """A text as its words: compatibility forms folded, case and punctuation gone."""
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
 def triples(text: str) -> frozenset[str]:

@@ -5,40 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from fairlead.policy.document import Policy
+from fairlead.measure.assessed import outcome_of
 from fairlead.records.entry import Assessed, Attacked, GateDecided, PromotionDecided
 from fairlead.records.streams import key
 from fairlead.records.verdict import Outcome
-from fairlead.statistics.gate import GateOutcome, read_gate
+from fairlead.statistics.gate import GateOutcome
 from fairlead.statistics.paired import Difference, paired_difference
 
 #: How much a rate may get worse before a gate is missed: a difference that the interval must exclude.
 MARGIN = 0.05
 
 Pairs = dict[str, list[tuple[bool, bool]]]
-
-
-def policy_gates(policy: Policy, assessed: Sequence[Assessed]) -> list[GateDecided]:
-    """The gates that each rule names in the policy, on held-out texts. What was not determined counts the wrong way."""
-    decided: list[GateDecided] = []
-    for rule in policy.text_rules:
-        if rule.gates is None:
-            continue
-        for name, at_least, bar, label in (
-            ("recall", True, rule.gates.recall, True),
-            ("false positives", False, rule.gates.false_positive, False),
-        ):
-            outcomes = [_outcome(a, rule.id) for a in assessed if a.labels.get(rule.id) is label]
-            right = Outcome.VIOLATES if label else Outcome.ALLOWED
-            good = sum(outcome is right for outcome in outcomes)
-            unknown = sum(outcome is Outcome.UNDETERMINED for outcome in outcomes)
-            reading = read_gate(good, len(outcomes) - good - unknown, unknown, bar, at_least=at_least)
-            decided.append(
-                GateDecided(
-                    name, rule.id, reading.outcome, bar, reading.bound, reading.n, reading.n_needed, f"rate {reading.rate}"
-                )
-            )
-    return decided
 
 
 def comparison_gates(
@@ -140,9 +117,9 @@ def _pairs(before: Iterable[Assessed], after: Iterable[Assessed], label: bool, o
         if not rules or (not label and any(first.labels.values())):
             continue
         hit = [
-            all(_outcome(a, rule) is Outcome.VIOLATES for rule in rules)
+            all(outcome_of(a, rule) is Outcome.VIOLATES for rule in rules)
             if label
-            else any(_outcome(a, rule) is not Outcome.ALLOWED for rule in rules)
+            else any(outcome_of(a, rule) is not Outcome.ALLOWED for rule in rules)
             for a in (first, second)
         ]
         pairs[first.item] = [(hit[0], hit[1])]
@@ -170,9 +147,3 @@ def _refused(before: Iterable[Attacked], after: Iterable[Attacked]) -> Pairs:
             second = later[first.item, first.member]
             pairs[first.item].append((first.outcome == "refused", second.outcome != "served"))
     return dict(pairs)
-
-
-def _outcome(assessed: Assessed, rule: str) -> Outcome:
-    if assessed.error is not None or rule not in assessed.scores:
-        return Outcome.UNDETERMINED  # not judged is not allowed
-    return Outcome(assessed.outcomes.get(rule, Outcome.ALLOWED))

@@ -15,11 +15,12 @@ from fairlead.judge.card import Judged, card
 from fairlead.judge.cascade import Judge
 from fairlead.judge.encoder import Encoder, is_encoder
 from fairlead.judge.train import train
+from fairlead.measure.assessed import assessment
 from fairlead.records.conversation import Conversation
 from fairlead.records.entry import Assessed, ModelMade
 from fairlead.records.example import Example
 from fairlead.records.figure import Figure
-from fairlead.records.verdict import Outcome, Verdict
+from fairlead.records.verdict import Outcome
 from fairlead.statistics.intervals import wilson
 
 
@@ -67,19 +68,6 @@ def assess(wheel: Wheel, judge: Judge, examples: Sequence[Example], of: str) -> 
     verdicts = judge.judge_many([Conversation.of(example.text) for example in examples])
     assessed = [assessment(example, verdict, of) for example, verdict in zip(examples, verdicts, strict=True)]
     return assessed, wheel.note(assessed)
-
-
-def assessment(example: Example, verdict: Verdict, of: str) -> Assessed:
-    """What the ledger keeps of a verdict on a labelled text. Scores are rounded to what is shown of them."""
-    return Assessed(
-        item=example.id,
-        of=of,
-        judge=verdict.producer,
-        labels=example.labels,
-        scores={r.rule: None if r.score is None else round(r.score, 6) for r in verdict.rules},
-        outcomes={r.rule: r.outcome for r in verdict.rules if r.outcome is not Outcome.ALLOWED},
-        error=verdict.error,
-    )
 
 
 def judge_card(assessed: Sequence[Assessed], seed: int) -> list[Figure]:

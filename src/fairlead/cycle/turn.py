@@ -13,7 +13,6 @@ from fairlead.basin.gold import counted_disguises
 from fairlead.cycle import report
 from fairlead.cycle.attacking import attack_judge, attack_model, measure_attacks
 from fairlead.cycle.datasets import Dataset, Material, build, gather
-from fairlead.cycle.gates import policy_gates
 from fairlead.cycle.guarding import guard
 from fairlead.cycle.improving import improve
 from fairlead.cycle.judging import RememberingEncoder, assess, heads_folder, judge_card, make_judge, open_encoder
@@ -23,6 +22,7 @@ from fairlead.cycle.summary import Summary, last_turn
 from fairlead.cycle.wheel import Range, Wheel
 from fairlead.investigate.discover import groups, strangeness
 from fairlead.judge.cascade import Judge
+from fairlead.measure.gates import rule_gates
 from fairlead.policy.document import Policy
 from fairlead.policy.load import load
 from fairlead.records.conversation import Conversation
@@ -90,7 +90,7 @@ def _read_policy_gates(wheel: Wheel, judge: Judge, material: Material) -> None:
     """The judge's card on held-out texts, and the gates that the policy sets for each rule."""
     assessed, at = assess(wheel, judge, material.held_out, "held-out")
     wheel.measure("judge", judge_card(assessed, wheel.settings.seed), at)
-    wheel.note(policy_gates(wheel.policy, assessed))
+    wheel.note([gate.entry() for gate in rule_gates(wheel.policy, assessed)])
     _measure_prompts(wheel, judge, material, "prompts")
 
 

@@ -10,8 +10,6 @@ A label that an example does not state is unknown: the example is left out of th
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -26,13 +24,12 @@ from fairlead.judge.heads import PREVALENCE, HeadCard, Heads, HeadsCard, Weights
 from fairlead.policy.document import Policy, Rule
 from fairlead.records.canonical import digest
 from fairlead.records.errors import InputError
-from fairlead.records.example import Example
+from fairlead.records.example import Example, normal
 from fairlead.records.streams import key
 
 FEWEST = 3  # known examples of each class; with fewer, folds hold no signal
 _FOLDS = 5
 _C = 1.0  # inverse regularisation of both heads; chosen out of fold on three public sources, where 0.1 to 10 differ little
-_NOT_WORD = re.compile(r"[\W_]+")
 
 # With a few dozen examples, logits from outside the folds say little about their own scale. The prior is a head of middling
 # quality: classes two deviations apart in log-odds, and the offset that turns balanced classes into `PREVALENCE`.
@@ -128,11 +125,6 @@ def from_policy(policy: Policy) -> list[Example]:
         if e.split == "train"
     ]
     return served + stated
-
-
-def normal(text: str) -> str:
-    """A text as it is compared across splits: compatibility forms, lower case, words only."""
-    return _NOT_WORD.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
 def _join(stated: Sequence[Example], given: Sequence[Example]) -> Example:

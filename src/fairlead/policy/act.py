@@ -20,9 +20,6 @@ STRICTNESS: dict[str, int] = {
     "block": 9,
 }
 
-#: Those that decide what the caller gets; the others are about the account.
-ON_REQUEST = frozenset({"allow", "flag", "throttle", "redact", "safe_complete", "review", "block"})
-
 _WRITTEN = re.compile(r"([a-z_]+)(?:\((\d{1,4})\))?")
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from msgspec import Meta, Struct
+from msgspec import NODEFAULT, Meta, Struct
+from msgspec.structs import FieldInfo, fields
 
 from fairlead.policy.act import Act
 from fairlead.policy.state import State
@@ -25,6 +26,23 @@ LadderStep = Literal["warn", "throttle", "tier_down", "suspend", "ban"]
 
 class _Strict(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """A part of a file that a person writes."""
+
+
+def _said(value: Any) -> Any:
+    """Plain data without what equals its default: a key that the schema gains later changes no digest, and so orphans nothing.
+
+    A default that was released therefore never changes.
+    """
+    if isinstance(value, Struct):
+        given = ((field.name, getattr(value, field.name), field) for field in fields(value))
+        return {name: _said(each) for name, each, field in given if each != _default(field)}
+    if isinstance(value, dict):
+        return {key: _said(each) for key, each in value.items()}
+    return [_said(each) for each in value] if isinstance(value, tuple) else value
+
+
+def _default(field: FieldInfo) -> Any:
+    return field.default_factory() if field.default_factory is not NODEFAULT else field.default
 
 
 class Objective(_Strict, frozen=True):
@@ -87,10 +105,14 @@ class Review(_Strict, frozen=True):
 
 
 class Gates(_Strict, frozen=True):
-    """What the judge must reach on held-out examples before the rule may be released."""
+    """What the judge must reach on held-out examples before the rule may be enforced.
+
+    `accept_undecided` says why it is enforced all the same while too few examples leave a gate undecided.
+    """
 
     recall: Share
     false_positive: Share
+    accept_undecided: str = ""
 
 
 class Privacy(_Strict, frozen=True):
@@ -111,7 +133,10 @@ class Maps(_Strict, frozen=True):
 
 
 class Rule(_Strict, frozen=True):
-    """One rule. It is over texts (`detect`) or over an account's history (`when`), never both."""
+    """One rule. It is over texts (`detect`) or over an account's history (`when`), never both.
+
+    `weakens` says why an override of a rule with root authority allows more than the rule below it.
+    """
 
     id: str
     act: dict[str, tuple[Act, ...]]
@@ -137,11 +162,12 @@ class Rule(_Strict, frozen=True):
     privacy: Privacy = Privacy()
     maps: Maps = Maps()
     state: State = State("draft")
+    weakens: str = ""
 
     @cached_property
     def digest(self) -> str:
         """The rule's identity. The state is left out, so that a change of state orphans no verdict, label or cache."""
-        return digest({k: getattr(self, k) for k in self.__struct_fields__ if k != "state"})
+        return digest({key: value for key, value in _said(self).items() if key != "state"})
 
     @cached_property
     def meaning(self) -> str:
@@ -201,7 +227,7 @@ class Policy(_Strict, frozen=True):
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the resolved policy in canonical JSON: its identity."""
-        return digest(self)
+        return digest(_said(self))
 
     def entry(self) -> PolicyLoaded:
         """What the ledger says when this policy comes into force."""

@@ -14,10 +14,13 @@ import ast
 import difflib
 import operator
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, get_args
+
+from msgspec import Struct
 
 from fairlead.policy.act import STRICTNESS
+from fairlead.policy.document import Surface
 
 
 class Facts(Protocol):
@@ -46,7 +49,6 @@ class Facts(Protocol):
 Value = float | str | bool | None
 Expression = Callable[[Facts], bool | None]
 _Term = Callable[[Facts], Value]
-_Typed = tuple[str, _Term]
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt,
@@ -56,11 +58,13 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
-_WINDOW = re.compile(r"([1-9]\d{0,3})([mhd])")
+_WINDOW = re.compile(r"([1-9]\d{0,5})([mhd])")
 _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST_WINDOW = 366 * 86400.0
 _LONGEST = 2000
 _DEEPEST = 30
 _LARGEST = 1e12
+_SURFACES: tuple[str, ...] = get_args(Surface)
 
 
 class ExpressionError(ValueError):
@@ -71,8 +75,38 @@ class ExpressionError(ValueError):
         super().__init__(message)
 
 
-def compile_when(text: str, signals: frozenset[str] | None = None) -> Expression:
-    """Parse, type and compile. `signals` are the names that `signal.harm[…]` may use; None leaves them unchecked.
+class Count(Struct, frozen=True):
+    """What a `count(…)` asks for."""
+
+    action: str
+    rule: str
+    seconds: float
+
+
+class Condition(Struct, frozen=True):
+    """A condition that was read: when it holds, what it asks about, and the numbers that it compares answers with."""
+
+    holds: Expression
+    signals: frozenset[str]
+    counts: frozenset[Count]
+    numbers: frozenset[float]
+
+
+class _Typed(Struct, frozen=True):
+    """A part of a condition. `kind` is bool, signal, count, number, tier, surface or text; `value` that of a constant."""
+
+    kind: str
+    term: _Term
+    value: Value = None
+
+
+def compile_when(text: str, signals: frozenset[str] | None = None, tiers: tuple[str, ...] | None = None) -> Expression:
+    """The condition as a function. Arguments and errors are those of `read_when`."""
+    return read_when(text, signals, tiers).holds
+
+
+def read_when(text: str, signals: frozenset[str] | None = None, tiers: tuple[str, ...] | None = None) -> Condition:
+    """Parse, type and compile. `signals` and `tiers` are the names that may be used; None leaves them unchecked.
 
     Raises ExpressionError with what was found, what would be right, and the nearest right name.
     """
@@ -83,15 +117,21 @@ def compile_when(text: str, signals: frozenset[str] | None = None) -> Expression
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = getattr(error, "offset", None) or 1
         raise ExpressionError(f"cannot be read as an expression: {getattr(error, 'msg', error)}", column - 1) from error
-    kind, term = _Compiler(signals).visit(tree.body, 0)
-    if kind != "bool":
-        raise ExpressionError(f"gives a {kind}; a condition must be true or false, as in `{text.strip()} >= 0.8`")
-    return term  # type: ignore[return-value]  # `kind` says so
+    compiler = _Compiler(signals, tiers)
+    read = compiler.visit(tree.body, 0)
+    if read.kind != "bool":
+        raise ExpressionError(f"gives a {read.kind}; a condition must be true or false, so compare it with something")
+    holds: Any = read.term  # a bool, as `kind` says, or None
+    return Condition(holds, frozenset(compiler.asked), frozenset(compiler.counted), frozenset(compiler.numbers))
 
 
 class _Compiler:
-    def __init__(self, signals: frozenset[str] | None) -> None:
+    def __init__(self, signals: frozenset[str] | None, tiers: tuple[str, ...] | None) -> None:
         self._signals = signals
+        self._words = {"tier": tiers, "surface": _SURFACES}
+        self.asked: set[str] = set()
+        self.counted: set[Count] = set()
+        self.numbers: set[float] = set()
 
     def visit(self, node: ast.expr, depth: int) -> _Typed:
         if depth > _DEEPEST:
@@ -101,15 +141,15 @@ class _Compiler:
                 return self._bool_op(node, depth)
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 inner = self._condition(operand, depth)
-                return "bool", lambda facts: None if (value := inner(facts)) is None else not value
+                return _Typed("bool", lambda facts: None if (value := inner(facts)) is None else not value)
             case ast.Compare():
                 return self._compare(node, depth)
             case ast.Constant():
                 return _constant(node)
             case ast.Name(id="tier"):
-                return "text", lambda facts: facts.tier
+                return _Typed("tier", lambda facts: facts.tier)
             case ast.Name(id="surface"):
-                return "text", lambda facts: facts.surface
+                return _Typed("surface", lambda facts: facts.surface)
             case ast.Subscript():
                 return self._signal(node)
             case ast.Call():
@@ -117,10 +157,11 @@ class _Compiler:
         raise _unknown(node)
 
     def _condition(self, node: ast.expr, depth: int) -> _Term:
-        kind, term = self.visit(node, depth + 1)
-        if kind != "bool":
-            raise ExpressionError(f"a {kind} stands where a condition is needed; compare it with something", node.col_offset)
-        return term
+        read = self.visit(node, depth + 1)
+        if read.kind != "bool":
+            found = f"a {read.kind} stands where a condition is needed; compare it with something"
+            raise ExpressionError(found, node.col_offset)
+        return read.term
 
     def _bool_op(self, node: ast.BoolOp, depth: int) -> _Typed:
         parts = [self._condition(value, depth) for value in node.values]
@@ -136,7 +177,7 @@ class _Compiler:
                     return decisive
             return None if unknown else not decisive
 
-        return "bool", evaluate
+        return _Typed("bool", evaluate)
 
     def _compare(self, node: ast.Compare, depth: int) -> _Typed:
         if len(node.ops) != 1:
@@ -145,18 +186,33 @@ class _Compiler:
         if type(op) not in _COMPARE:
             raise ExpressionError("this comparison is not in the language; use < <= > >= == !=", node.col_offset)
         test = _COMPARE[type(op)]
-        left_kind, left = self.visit(node.left, depth + 1)
-        right_kind, right = self.visit(right_node, depth + 1)
-        if left_kind != right_kind or left_kind == "bool":
-            raise ExpressionError(f"compares a {left_kind} with a {right_kind}", node.col_offset)
-        if left_kind == "text" and not isinstance(op, ast.Eq | ast.NotEq):
-            raise ExpressionError("texts compare by == and != only", node.col_offset)
+        one, other = self.visit(node.left, depth + 1), self.visit(right_node, depth + 1)
+        self._comparable(one, other, op, node.col_offset)
+        left, right = one.term, other.term
 
         def evaluate(facts: Facts) -> bool | None:
             a, b = left(facts), right(facts)
             return None if a is None or b is None else test(a, b)
 
-        return "bool", evaluate
+        return _Typed("bool", evaluate)
+
+    def _comparable(self, one: _Typed, other: _Typed, op: ast.cmpop, column: int) -> None:
+        """Raises when the two have nothing to do with each other: a signal is a share, a count whole, a tier one of ours."""
+        kinds = {one.kind, other.kind}
+        if "bool" in kinds or (len(kinds) == 2 and kinds not in _COMPARABLE):
+            raise ExpressionError(f"compares a {one.kind} with a {other.kind}", column)
+        if not kinds & {"number", "signal", "count"} and not isinstance(op, ast.Eq | ast.NotEq):
+            raise ExpressionError("texts compare by == and != only", column)
+        for value in (one.value, other.value):
+            if isinstance(value, float):
+                self.numbers.add(value)
+                if "signal" in kinds and not 0 <= value <= 1:
+                    raise ExpressionError(f"a signal lies between 0 and 1 and is compared with {value:g}", column)
+                if "count" in kinds and value != int(value):
+                    raise ExpressionError(f"a count is a whole number and is compared with {value:g}", column)
+            for noun, known in self._words.items():
+                if noun in kinds and known is not None and isinstance(value, str) and value not in known:
+                    raise ExpressionError(f"unknown {noun} {value!r}{_nearest(value, known)}", column)
 
     def _signal(self, node: ast.Subscript) -> _Typed:
         match node:
@@ -165,7 +221,8 @@ class _Compiler:
             ):
                 if self._signals is not None and name not in self._signals:
                     raise ExpressionError(f"unknown signal {name!r}{_nearest(name, self._signals)}", node.col_offset)
-                return "number", lambda facts: facts.harm.get(name)
+                self.asked.add(name)
+                return _Typed("signal", lambda facts: facts.harm.get(name))
         raise ExpressionError('a signal is written signal.harm["NAME"]', node.col_offset)
 
     def _count(self, node: ast.Call) -> _Typed:
@@ -181,13 +238,24 @@ class _Compiler:
         if len(given) != len(keywords) or set(given) != {"rule", "window"}:
             raise ExpressionError('count needs exactly rule="GLOB" and window="24h", both plain texts', node.col_offset)
         rule, window = given["rule"], given["window"]
-        span = _WINDOW.fullmatch(window) if isinstance(window, str) else None
-        if span is None or not isinstance(rule, str):
-            raise ExpressionError(
-                f'window {window!r} is not bounded; write a number and m, h or d, as in "24h"', node.col_offset
-            )
-        seconds = int(span[1]) * _SECONDS[span[2]]
-        return "number", lambda facts: facts.count(action, rule, seconds)
+        if not isinstance(rule, str) or not rule:
+            raise ExpressionError(f'rule {rule!r} is no glob; write an id or a pattern, as in "weapons.*"', node.col_offset)
+        seconds = _seconds(window, node.col_offset)
+        self.counted.add(Count(action, rule, seconds))
+        return _Typed("count", lambda facts: facts.count(action, rule, seconds))
+
+
+_COMPARABLE = [{"signal", "number"}, {"count", "number"}, {"tier", "text"}, {"surface", "text"}]
+
+
+def _seconds(window: object, column: int) -> float:
+    span = _WINDOW.fullmatch(window) if isinstance(window, str) else None
+    if span is None:
+        raise ExpressionError(f'window {window!r} is not bounded; write a number and m, h or d, as in "24h"', column)
+    seconds = int(span[1]) * _SECONDS[span[2]]
+    if seconds > _LONGEST_WINDOW:
+        raise ExpressionError(f"window {window!r} is longer than a year; at most 366d are looked back", column)
+    return seconds
 
 
 def _constant(node: ast.Constant) -> _Typed:
@@ -196,9 +264,9 @@ def _constant(node: ast.Constant) -> _Typed:
             raise ExpressionError(f"{node.value} is not in the language; write the condition", node.col_offset)
         case int() | float() as written if abs(written) <= _LARGEST:
             number = float(written)
-            return "number", lambda _: number
+            return _Typed("number", lambda _: number, number)
         case str() as word:
-            return "text", lambda _: word
+            return _Typed("text", lambda _: word, word)
     raise ExpressionError(f"the value {str(node.value)[:40]} is not in the language", node.col_offset)
 
 
@@ -209,6 +277,6 @@ def _unknown(node: ast.expr) -> ExpressionError:
     return ExpressionError(f"`{ast.unparse(node)[:60]}` is not in the language", node.col_offset)
 
 
-def _nearest(name: str, known: Mapping[str, object] | set[str] | frozenset[str]) -> str:
+def _nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known)[:20]) or 'none'}"

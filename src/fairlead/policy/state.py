@@ -29,8 +29,10 @@ class State(str):
             raise ValueError(f"unknown state {text!r}; {hint}")
         state = super().__new__(cls, text)
         state.name, state.percent = match[1], int(match[2] or 0)
-        if not (1 <= state.percent <= 100 if state.name == "canary" else match[2] is None):
-            raise ValueError(f"state {text!r}: only a canary has a share of the accounts, 1 to 100 per cent, as in canary(10)")
+        if state.name == "canary" and not 1 <= state.percent <= 100:
+            raise ValueError(f"state {text!r} needs its share of the accounts, 1 to 100 per cent, as in canary(10)")
+        if state.name != "canary" and match[2] is not None:
+            raise ValueError(f"state {text!r}: only a canary has a share of the accounts, as in canary(10)")
         return state
 
     @property

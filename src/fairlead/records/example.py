@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import Literal
 
 from msgspec import Struct
 
 Split = Literal["train", "dev", "test"]
+_NOT_WORD = re.compile(r"[\W_]+")
 
 
 class Example(Struct, frozen=True):
@@ -22,3 +25,9 @@ class Example(Struct, frozen=True):
     source: str = ""
     split: Split | None = None
     group: str = ""
+
+
+def normal(text: str) -> str:
+    """A text as it is compared with others: compatibility forms, lower case, words only; without any word, as it is."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return _NOT_WORD.sub(" ", plain).strip() or plain.strip()

@@ -18,13 +18,15 @@ class GateOutcome(StrEnum):
 
 
 class GateReading(Struct, frozen=True):
-    """`bound` is the end of the 95 % interval that had to clear the bar; `n_needed` is set when undecided: the n that would
-    decide at this rate (with nothing measured: at a rate without a failure)."""
+    """`low` and `high` are the 95 % interval, `bound` the end of it that had to clear the bar. `n_needed` is set when
+    undecided: the n that would decide at this rate (with nothing measured: at a rate without a failure)."""
 
     outcome: GateOutcome
     rate: float | None
     bound: float
     n: int
+    low: float
+    high: float
     n_needed: int | None = None
 
 
@@ -43,4 +45,4 @@ def read_gate(good: int, bad: int, unknown: int, bar: float, *, at_least: bool) 
     outcome = GateOutcome.HELD if held and n else GateOutcome.MISSED if missed and n else GateOutcome.UNDECIDED
     likely = float(at_least) if rate is None else rate
     needed = n_to_decide(likely, bar) if outcome is GateOutcome.UNDECIDED else None
-    return GateReading(outcome, rate, low if at_least else high, n, needed)
+    return GateReading(outcome, rate, low if at_least else high, n, low, high, needed)

@@ -1,0 +1,102 @@
+"""What the schema cannot say: a policy in, its problems out. The loader adds file and line."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import re2
+
+from fairlead.policy.document import Detect, Policy, Rule
+from fairlead.policy.examples import contradictions, leaks
+from fairlead.policy.expression import ExpressionError, read_when
+from fairlead.policy.problem import Problem
+from fairlead.policy.reach import never_triggered
+from fairlead.policy.tiers import disorder
+
+_MOST_WORDS = 120
+_QUIET = re2.Options()
+_QUIET.log_errors = False
+
+
+def problems(policy: Policy) -> Iterator[Problem]:
+    """Everything that is wrong, in the order in which it should be put right."""
+    yield from _repeated("rule", ((f"$.rules[{i}].id", r.id) for i, r in enumerate(policy.rules)))
+    yield from _repeated("tier", ((f"$.tiers[{i}]", t) for i, t in enumerate(policy.tiers)))
+    yield from _repeated("objective", ((f"$.objectives[{i}].id", o.id) for i, o in enumerate(policy.objectives)))
+    yield from _repeated("tool", ((f"$.tools[{i}].name", t.name) for i, t in enumerate(policy.tools)))
+    named = ((f"$.rules[{i}].examples[{j}].id", e.id) for i, r in enumerate(policy.rules) for j, e in enumerate(r.examples))
+    yield from _repeated("example", named)
+    if not policy.tiers:
+        yield Problem("$.tiers", "no tier is named; name at least one, the least trusted first")
+    for i, rule in enumerate(policy.rules):
+        yield from _rule(policy, rule, f"$.rules[{i}]")
+    for i, tool in enumerate(policy.tools):
+        yield from _unknown_tiers(tool.act, policy, f"$.tools[{i}].act")
+    yield from _unknown_tiers(policy.quotas, policy, "$.quotas")
+    yield from disorder(policy)
+    yield from leaks(policy)
+    yield from contradictions(policy)
+    steps = [rung.at for rung in policy.ladder]
+    if steps != sorted(set(steps)):
+        yield Problem("$.ladder", f"the rungs stand at {steps}; each must be higher than the one before")
+
+
+def _rule(policy: Policy, rule: Rule, at: str) -> Iterator[Problem]:
+    if (rule.detect is None) == (rule.when is None):
+        needs = "needs either `detect` (over texts) or `when` (over an account's history), and not both"
+        yield Problem(at, f"rule {rule.id!r} {needs}")
+    if not rule.act or not all(rule.act.values()):
+        yield Problem(f"{at}.act", f"rule {rule.id!r} does nothing for some tier; write at least one action, such as [flag]")
+    yield from _unknown_tiers(rule.act, policy, f"{at}.act")
+    yield from _unknown_tiers(rule.on_review, policy, f"{at}.on_review")
+    words = len(rule.definition.split())
+    if words > _MOST_WORDS:
+        yield Problem(f"{at}.definition", f"has {words} words; models read it: at most {_MOST_WORDS}")
+    if rule.detect is not None:
+        if not 0 < rule.detect.review <= rule.detect.block <= 1:
+            yield Problem(f"{at}.detect", "thresholds must order as 0 < review <= block <= 1")
+        yield from _patterns(rule.detect, f"{at}.detect")
+        if not rule.definition:
+            yield Problem(at, f"rule {rule.id!r} has no definition; say what violates and what does not")
+    if rule.when is not None:
+        yield from _condition(policy, rule, rule.when, at)
+    yield from never_triggered(policy, rule, at)
+
+
+def _condition(policy: Policy, rule: Rule, when: str, at: str) -> Iterator[Problem]:
+    signals = frozenset(r.detect.name for r in policy.rules if r.detect is not None)
+    try:
+        read_when(when, signals, policy.tiers)
+    except ExpressionError as error:
+        yield Problem(f"{at}.when", f"`when` of rule {rule.id!r}: {error}")
+
+
+def _patterns(detect: Detect, at: str) -> Iterator[Problem]:
+    for k, pattern in enumerate(detect.patterns):
+        where = f"{at}.patterns[{k}]"
+        try:
+            if re2.compile(pattern.match, _QUIET).search("") is not None:
+                yield Problem(where, f"pattern {pattern.id!r} matches every text; a signature must name something")
+        except re2.error as error:
+            not_read = "look-around and back-references are not read"
+            yield Problem(where, f"pattern {pattern.id!r} is not RE2: {error}; {not_read}")
+
+
+def _unknown_tiers(named: Iterable[str], policy: Policy, at: str) -> Iterator[Problem]:
+    for tier in named:
+        if tier not in policy.tiers:
+            near = difflib.get_close_matches(tier, policy.tiers, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(policy.tiers)}"
+            yield Problem(f"{at}.{tier}", f"unknown tier {tier!r}; {hint}")
+
+
+def _repeated(noun: str, placed: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    found = list(placed)
+    times = Counter(id for _, id in found)
+    seen: set[str] = set()
+    for where, id in found:
+        if id in seen:
+            yield Problem(where, f"{noun} id {id!r} stands {times[id]} times; an id names one thing, and is never reused")
+        seen.add(id)
