@@ -76,5 +76,7 @@ def test_keys_are_issued_listed_and_revoked(tmp_path: Path) -> None:
     assert run("keys", "list", "--ledger", place).stdout == f"{key[:11]}  ann  public\n"
     assert "opens nothing" in run("keys", "revoke", "--ledger", place, key[:11], "--reason", "lost").stdout
     assert run("keys", "list", "--ledger", place).stdout == f"{key[:11]}  ann  public  revoked\n"
+    named = run("keys", "add", "--ledger", place, "--tier", "public", "--account", "ann.example@example.com")
+    assert (named.returncode, "name a pseudonym" in named.stderr) == (2, True)
     again = run("keys", "revoke", "--ledger", place, key, "--reason", "lost")
     assert (again.returncode, "no key in force" in again.stderr, key in again.stderr) == (2, True, False)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.ledger.fold import State, events_of, fold
-from fairlead.ledger.rows import KINDS, Memory
+from fairlead.ledger.rows import KINDS, VERSION, Memory
+from fairlead.records.canonical import digest
 from fairlead.records.entry import (
     AccountErased,
     CaseOpened,
@@ -197,3 +198,22 @@ def test_the_generator_reaches_every_kind_of_row() -> None:
 
     collect()
     assert reached == set(KINDS.values())
+
+
+def test_a_fold_that_keeps_something_else_has_another_version() -> None:
+    """When this digest changes, raise `VERSION` in `ledger.rows`, so that stored rows are folded anew, and note both here."""
+    history = [
+        KeyIssued("k", "fl_1", "a", "public", 9.0),
+        PolicyLoaded("p", "core", "1", {"x": "d"}),
+        block("a", "x", 3, 99.0),
+        LadderStepped("a", 3, "warn", at=3),
+        CaseOpened("c", "a", "x"),
+        ReviewQueued("i", "x"),
+        Labelled("i", "y", True, "reviewer:r"),
+        ModelMade("m", "heads", "m1", data="d1"),
+        DatasetBuilt("d", "d1", 3, accounts=("a",)),
+    ]
+    state = fold(logged(*history))
+    assert isinstance(state.rows, Memory)
+    kept = [(name, list(state.rows.each(kind))) for name, kind in KINDS.items()]
+    assert (VERSION, digest((kept, state.rows.history))[:16]) == (1, "7a2a586f72e95a96")

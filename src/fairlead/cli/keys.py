@@ -10,6 +10,7 @@ from fairlead import __version__
 from fairlead.gateway.identity import new_key
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.rows import Key
+from fairlead.personal.find import find
 from fairlead.records.entry import KeyRevoked
 from fairlead.records.errors import InputError
 
@@ -30,6 +31,10 @@ def add_command(
     account: Annotated[str | None, typer.Option(help="A pseudonym, never a name; drawn at random when not given.")] = None,
 ) -> None:
     """Issue a key and print it. It is shown this once."""
+    if account and find(account):
+        raise InputError(
+            "that account looks like personal data; name a pseudonym, such as acct_7, and keep who it is elsewhere"
+        )
     text, issued = new_key(tier, account)
     with _opened(ledger) as opened:
         opened.append(issued)
