@@ -79,6 +79,7 @@ def test_count_asks_for_the_action_the_glob_and_the_seconds() -> None:
         ('count("block", rule="*", window="367d") > 1', "longer than a year"),
         ('tier < "public"', "== and != only"),
         ("1 < 2 < 3", "chains"),
+        ("1if 1 < 2else 3", "cannot be read"),
         ("True", "not in the language"),
         ("1e999 > 1", "not in the language"),
         ('tier == "public" and 1', "where a condition is needed"),
@@ -152,12 +153,12 @@ PLACES: list[Callable[[ast.expr], ast.expr]] = [
     lambda x: ast.Subscript(ast.List([x]), ast.Constant(0)),
     lambda x: ast.Subscript(parsed("signal.harm"), x),
     lambda x: ast.JoinedStr([ast.FormattedValue(x, -1)]),
-    lambda x: ast.NamedExpr(ast.Name("reach"), x),
+    lambda x: ast.NamedExpr(ast.Name("kept"), x),
     lambda x: ast.Call(ast.Lambda(ast.arguments([], [], None, [], [], None, []), x), [], []),
     lambda x: ast.Call(ast.Name("count"), [ast.Constant("block"), x], []),
     lambda x: ast.Call(ast.Name("count"), [ast.Constant("block")], [ast.keyword("rule", x), ast.keyword("window", x)]),
     lambda x: ast.Call(ast.Name("count"), [ast.Starred(ast.List([x]))], []),
-    lambda x: ast.ListComp(ast.Constant(1), [ast.comprehension(ast.Name("y"), ast.List([x]), [], 0)]),
+    lambda x: ast.ListComp(x, [ast.comprehension(ast.Name("y"), ast.List([ast.Constant(0)]), [], 0)]),
     lambda x: ast.Attribute(ast.List([x]), "copy"),
 ]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fairlead.policy.core import CORE
 from fairlead.policy.inherit import Override
@@ -207,6 +210,8 @@ def test_an_error_below_names_the_file_below(folder: Path) -> None:
         (HEAD.replace("base.yaml", "bas.yaml"), "there is no policy at .*bas.yaml; write `core`"),
         (HEAD.replace("base.yaml", "top.yaml"), "extends this file in turn"),
         (HEAD.replace("base.yaml", "[core]"), "names one policy"),
+        (HEAD.replace("base.yaml", '"a\\0b"'), "there is no policy"),
+        (HEAD.replace("base.yaml", "x" * 5000), "there is no policy"),
         (HEAD.replace("id: top\n", ""), "writes its own `id`"),
         (HEAD.replace('version: "7"\n', ""), "writes its own `version`"),
         (HEAD.replace("extends", "extend"), "did you mean 'extends'"),
@@ -228,6 +233,29 @@ def test_core_can_be_named() -> None:
     assert policy.rules == load(CORE).rules
     with pytest.raises(InputError, match=r"weapons\.uplift"):
         parse('schema: 1\nextends: core\nid: mine\nversion: "1"\nrules: [{id: weapons.uplift, state: shadow}]')
+
+
+CHILD = """schema: 1
+extends: core
+id: mine
+version: "1"
+tiers: [public, internal]
+rules:
+  - {id: weapons.uplift, detect: {block: 0.6}, act: {public: [block, strike(9), case]}}
+  - {id: mine.own, definition: d, detect: {signal: harm.own, review: 0.5, block: 0.8}, act: {public: [block]}}
+"""
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from(["3", "null", "[]", "{}", "[[]]", "- x", "\n", "a: b", "!x", "{id: 3}", "id: []"]),
+    st.integers(0, len(CHILD)),
+)
+def test_no_text_on_top_crashes_the_loader(noise: str, at: int) -> None:
+    parse(CHILD)
+    for text in (CHILD[:at] + noise + CHILD[at:], CHILD[:at] + noise):
+        with contextlib.suppress(InputError):
+            parse(text)
 
 
 # ── examples beside the policy ───────────────────────────────────────────────────────────────────────────────────────────
@@ -264,6 +292,7 @@ def test_a_file_that_changed_is_refused_with_both_digests(folder: Path) -> None:
     [
         (LINES.replace(b"dev", b"dve"), r"more\.jsonl:3: Invalid enum value 'dve'"),
         (LINES.replace(b"why", b"wy", 1), r"more\.jsonl:1: (unknown key 'wy'; did you mean 'why'|Object missing)"),
+        (LINES.replace(b'"two"', b'{"a": [1]}'), r"more\.jsonl:3: Expected `str`, got `object`"),
         (LINES + b"[1]", r"more\.jsonl:4: is no JSON object"),
         (LINES.replace(b"x2", b"x1"), r"more\.jsonl:3: example id 'x1' stands 2 times"),
         (LINES.replace(b'"two"', b'"ONE!"'), r"more\.jsonl:3: .*texts? .*one"),

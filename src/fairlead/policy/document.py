@@ -245,7 +245,7 @@ class Policy(_Strict, frozen=True):
 
     def over(self, surface: Surface) -> tuple[Rule, ...]:
         """The living rules over texts that look at `surface`."""
-        return self._by_surface[surface]
+        return self._by_surface.get(surface, ())
 
     @cached_property
     def _by_surface(self) -> dict[str, tuple[Rule, ...]]:

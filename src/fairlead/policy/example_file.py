@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from fairlead.policy.source import Node
+from fairlead.policy.source import Node, placed
 from fairlead.records.errors import PolicyError
 
 
@@ -41,8 +41,8 @@ def _rule_with_examples(rule: Node) -> Node:
     path = Path(named.file).parent / wanted.file
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise named.error("$.file", f"cannot read the examples {path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # a name may hold what no path does
+        raise named.error("$.file", f"cannot read the examples {path}: {error}") from error
     found = hashlib.sha256(content).hexdigest()
     if found != wanted.sha256:
         changed = f"{path} is not the file that was named: its sha256 is {found}, the policy says {wanted.sha256}"
@@ -61,4 +61,4 @@ def _lines(content: bytes, file: str) -> Iterator[Node]:
             row = msgspec.json.decode(line, type=dict[str, Any])
         except msgspec.MsgspecError as error:
             raise PolicyError(f"is no JSON object: {error}", file=file, line=number) from error
-        yield Node({key: Node(value, file, number) for key, value in row.items()}, file, number)
+        yield placed(row, file, number)

@@ -14,6 +14,7 @@ import ast
 import difflib
 import operator
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, get_args
 
@@ -113,7 +114,9 @@ def read_when(text: str, signals: frozenset[str] | None = None, tiers: tuple[str
     if len(text) > _LONGEST:
         raise ExpressionError(f"the expression has {len(text)} characters; at most {_LONGEST} are read")
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what Python only warns of, such as `1if`, is refused
+            tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = getattr(error, "offset", None) or 1
         raise ExpressionError(f"cannot be read as an expression: {getattr(error, 'msg', error)}", column - 1) from error

@@ -93,10 +93,14 @@ def _below(source: Node, above: tuple[Path, ...]) -> Loaded:
     if not isinstance(named, str):
         raise source.error("$.extends", "`extends` names one policy: `core`, or the path of a file")
     path = CORE if named == "core" else Path(source.file).parent / named
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):  # a name may hold what no path does
+        there = False
+    if not there:
+        raise source.error("$.extends", f"there is no policy at {path}; write `core`, or a path from this file's folder")
     if path.resolve() in above:
         raise source.error("$.extends", f"{named} extends this file in turn; take one of the two out")
-    if not path.is_file():
-        raise source.error("$.extends", f"there is no policy at {path}; write `core`, or a path from this file's folder")
     below = _loaded(_text(path), str(path), above)
     _right(below)
     return below
@@ -113,9 +117,11 @@ def _weakened(below: Loaded, above: Node, policy: Policy) -> Iterator[Problem]:
 
 
 def _decode(kind: type, value: object) -> object:
-    if kind in (Act, State) and isinstance(value, str):
-        return kind(value)
-    raise NotImplementedError(kind)
+    if kind not in (Act, State):
+        raise NotImplementedError(kind)
+    if not isinstance(value, str):
+        raise ValueError(f"expected a text such as `{'block' if kind is Act else 'enforce'}`, got {value!r}")
+    return kind(value)
 
 
 def _explained(error: msgspec.ValidationError, source: Node) -> PolicyError:

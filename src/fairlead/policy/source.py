@@ -51,6 +51,16 @@ class Node(Struct, frozen=True):
         return PolicyError(message, file=found.file, line=found.line)
 
 
+def placed(value: Any, file: str, line: int) -> Node:
+    """A plain value, all of it on one line."""
+    match value:
+        case dict():
+            return Node({key: placed(each, file, line) for key, each in value.items()}, file, line)
+        case list():
+            return Node([placed(each, file, line) for each in value], file, line)
+    return Node(value, file, line)
+
+
 def read_yaml(text: str, file: str) -> Node:
     """The file's mapping. Raises PolicyError for what is no YAML, or none that a policy needs."""
     if _nesting(text) > _DEEPEST:
