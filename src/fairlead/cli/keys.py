@@ -33,7 +33,7 @@ def add_command(
     """Issue a key and print it. It is shown this once."""
     if account and find(account):
         raise InputError(
-            "that account looks like personal data; name a pseudonym, such as acct_7, and keep who it is elsewhere"
+            "that account looks like personal data; name a pseudonym, and keep who it is elsewhere"
         )
     text, issued = new_key(tier, account)
     with _opened(ledger) as opened:
