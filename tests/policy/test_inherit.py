@@ -93,6 +93,12 @@ rules:
     assert loaded.problems == ()
 
 
+def test_objectives_add_up_and_one_that_is_written_again_is_replaced(folder: Path) -> None:
+    (folder / "base.yaml").write_text(BASE + "objectives: [{id: a, text: one}, {id: b, text: two}]\n")
+    policy = load(on_top(folder, "objectives: [{id: c, text: three}, {id: a, text: anew}]\n"))
+    assert [(each.id, each.text) for each in policy.objectives] == [("c", "three"), ("a", "anew"), ("b", "two")]
+
+
 def test_the_identity_is_that_of_the_resolved_policy(folder: Path) -> None:
     whole = parse(
         BASE.replace("id: base", "id: top").replace('version: "1"', 'version: "7"').replace("block: 0.8,", "block: 0.7,")

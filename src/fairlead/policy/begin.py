@@ -50,7 +50,6 @@ def write(answers: Answers, core: Policy) -> str:
         "tiers": [tier for tier in core.tiers if tier in answers.tiers],
     }
     own = {"id": "purpose", "text": answers.purpose, "examples": list(answers.examples)}
-    general = [{"id": each.id, "text": each.text, "examples": list(each.examples)} for each in core.objectives]
     rules = [{"id": rule.id, **keys} for rule in core.rules if (keys := {**turned.get(rule.id, {}), **_kept(answers, rule)})]
     return "\n".join(
         [
@@ -58,8 +57,8 @@ def write(answers: Answers, core: Policy) -> str:
             "# of a rule that is named here only the keys that are written change.",
             "",
             _yaml(head, inline=True),
-            "# Requests that must be served; they teach the judge what to let through. Yours stand first, then core's.",
-            _yaml({"objectives": [own, *general]}),
+            "# Requests that must be served, beside those of core.",
+            _yaml({"objectives": [own]}),
             *(["# What you wanted otherwise than core.", _yaml({"rules": rules}, inline=True)] if rules else []),
         ]
     )

@@ -1,5 +1,6 @@
 """A file on top of another. Rules meet by id: a rule that the upper file names again changes the keys that it writes, and in a
-mapping such as `detect` or `act` only the keys within; lists are replaced. New ids are added, other top-level keys replace.
+mapping such as `detect` or `act` only the keys within; lists are replaced. Objectives meet by id, too, each as a whole; those
+of the upper file stand first. New ids are added, other top-level keys replace.
 
 A file on top picks among the tiers of the one below. For a tier that a list below did not name, the list gets the strictest
 actions written out, so that leaving out a tier makes nothing milder.
@@ -47,6 +48,8 @@ def inherit(below: Node, above: Node) -> tuple[Node, tuple[Override, ...]]:
         changed = [_merged(node, again[_id(node)]) if _id(node) in again else node for node in narrowed.value["rules"].value]
         added = [node for node in (written["rules"].value if "rules" in written else []) if _id(node) not in again]
         merged["rules"] = Node([*changed, *added], above.file, above.at("$.rules").line)
+    if "objectives" in written and "objectives" in narrowed.value and isinstance(written["objectives"].value, list):
+        merged["objectives"] = written["objectives"] = _both(narrowed.value["objectives"], written["objectives"])
     known = _rules_by_id(narrowed.value["rules"])
     changes = [change for id, node in again.items() for change in _changes(id, known[id], node)]
     return Node(merged, above.file, above.line), (*_top(below, written), *changes)
@@ -73,6 +76,12 @@ def _merged(below: Node, above: Node) -> Node:
         both = {key: _merged(below.value[key], node) if key in below.value else node for key, node in above.value.items()}
         return Node({**below.value, **both}, above.file, above.line)
     return above
+
+
+def _both(below: Node, above: Node) -> Node:
+    """Both lists, the upper one first; what it names again is as it writes it."""
+    again = {_id(node) for node in above.value}
+    return Node([*above.value, *(node for node in below.value if _id(node) not in again)], above.file, above.line)
 
 
 def _changes(rule: str, below: Node, above: Node, key: str = "") -> Iterator[Override]:
