@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -47,7 +47,9 @@ class Forks:
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.communicate()
+        self._in.close()
+        self._out.close()  # a child that is left over ends when it finds nobody listening
+        self._process.wait()
 
     def start(self, act: str, *arguments: object) -> int:
         """The id of a child that does this."""
@@ -130,9 +132,7 @@ def _append(place: str, name: str, callers: int, n: int, checkpoint_after: int) 
 
         def call(caller: int) -> None:
             for i in itertools.count():
-                entries = ledger.append(*payloads(f"{name}.{caller}.{i}", n))
-                found = Acknowledged(entries[0].seq, n, digest([canonical(entry) for entry in entries]))
-                _say(msgspec.json.encode(found).decode())
+                say_acknowledged(ledger.append(*payloads(f"{name}.{caller}.{i}", n)))
 
         threads = [threading.Thread(target=call, args=(caller,)) for caller in range(1, callers)]
         for thread in threads:
@@ -149,6 +149,12 @@ def _rebuild(place: str) -> None:
         _say("open")
         while True:
             ledger.rebuild()
+            _say("rebuilt")
+
+
+def say_acknowledged(entries: Sequence[Entry]) -> None:
+    bodies = [canonical(entry) for entry in entries]
+    _say(msgspec.json.encode(Acknowledged(entries[0].seq, len(entries), digest(bodies))).decode())
 
 
 def _say(line: str) -> None:
