@@ -96,6 +96,10 @@ def digest(bodies: list[bytes]) -> str:
     return hashlib.sha256(b"\n".join(bodies)).hexdigest()
 
 
+def acknowledged(entries: Sequence[Entry]) -> Acknowledged:
+    return Acknowledged(entries[0].seq, len(entries), digest([canonical(entry) for entry in entries]))
+
+
 def payloads(batch: str, n: int) -> tuple[Payload, ...]:
     """`n` payloads that name their batch, their place in it, and its length; about half change the state."""
     return tuple(_payload(f"{batch} {i} {n}", i + len(batch)) for i in range(n))
@@ -153,8 +157,7 @@ def _rebuild(place: str) -> None:
 
 
 def say_acknowledged(entries: Sequence[Entry]) -> None:
-    bodies = [canonical(entry) for entry in entries]
-    _say(msgspec.json.encode(Acknowledged(entries[0].seq, len(entries), digest(bodies))).decode())
+    _say(msgspec.json.encode(acknowledged(entries)).decode())
 
 
 def _say(line: str) -> None:

@@ -218,9 +218,9 @@ class _Batch:
                 # `Entry` names the union of payloads; tests hold it complete.
                 entries = tuple(Entry(seq, now, producer, p) for seq, p in enumerate(payloads, self.tree.size))  # type: ignore[arg-type]
                 bodies = [canonical(entry) for entry in entries]
-            except StoreLost:
-                raise  # nobody's fault: the whole batch is tried again
             except Exception as error:
+                if isinstance(error, StoreLost) or not self._db.in_transaction:
+                    raise  # not the caller's fault: nothing of the batch can be written now
                 self.results.append(error)
                 continue
             for entry, body in zip(entries, bodies, strict=True):

@@ -39,6 +39,10 @@ class _Database:
     def __init__(self, db: psycopg.Connection[Row]) -> None:
         self.db = db
 
+    @property
+    def in_transaction(self) -> bool:
+        return self.db.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+
     def one(self, sql: str, *parameters: object) -> Row | None:
         return self.db.execute(_written(sql), parameters).fetchone()
 

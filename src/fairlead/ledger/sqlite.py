@@ -35,6 +35,10 @@ class _Database:
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
 
+    @property
+    def in_transaction(self) -> bool:
+        return self.db.in_transaction
+
     def one(self, sql: str, *parameters: object) -> Row | None:
         found: Row | None = self.db.execute(sql, parameters).fetchone()
         return found
