@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 import psycopg
@@ -60,7 +61,7 @@ def counted(state: State, now: float, seq: int) -> tuple[Payload, ...]:
     return (Decided(f"counted.{before} 0 1", "block", "rule", 400, "counted", rule=f"{before}", points=1),)
 
 
-def test_restarts_under_load_lose_and_double_nothing(postgres: Postgres) -> None:
+def test_restarts_under_load_lose_and_double_nothing(postgres: Postgres, tmp_path: Path) -> None:
     """Two other processes and three threads of this one; each restart finds them in the middle of something."""
     place = postgres.create_database("restarted")
     said: list[Acknowledged] = []
@@ -78,19 +79,12 @@ def test_restarts_under_load_lose_and_double_nothing(postgres: Postgres) -> None
             while not done.is_set():
                 said.append(acknowledged(ledger.compose(counted)))
 
-        children = [
-            subprocess.Popen(
-                [sys.executable, "-c", WRITER, place, name], env={"PYTHONPATH": ":".join(sys.path)}, text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            )
-            for name in ("one", "two")
-        ]  # fmt: skip
+        children = {tmp_path / name: started(place, tmp_path / name) for name in ("one", "two")}
         threads = [threading.Thread(target=append, args=(caller,)) for caller in range(2)] + [threading.Thread(target=count)]
         for thread in threads:
             thread.start()
-        for child in children:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "open\n"
+        while not all(output.read_text().startswith("open\n") for output in children):
+            time.sleep(0.01)
         try:
             for mode in ("fast", "immediate") * 3:
                 time.sleep(0.2)
@@ -102,17 +96,27 @@ def test_restarts_under_load_lose_and_double_nothing(postgres: Postgres) -> None
         finally:
             postgres.start()
             done.set()
-            outputs = [child.communicate("end\n", timeout=100)[0] for child in children]
+            for child in children.values():
+                child.communicate(b"end\n", timeout=100)
             for thread in threads:
                 thread.join()
-    assert [child.returncode for child in children] == [0, 0]
-    said += [msgspec.json.decode(line, type=Acknowledged) for output in outputs for line in output.splitlines()]
+    assert [child.returncode for child in children.values()] == [0, 0]
+    lines = [line for output in children for line in output.read_text().splitlines()[1:]]
+    said += [msgspec.json.decode(line, type=Acknowledged) for line in lines]
     assert faults(place, said) == []
     entries = list(read(place))
     assert len(entries) == sum(each.n for each in said), "what was never acknowledged is there, or something twice"
     assert len(set(map(named, entries))) == len(entries)
     composed = [e.payload.rule for e in entries if isinstance(e.payload, Decided) and e.payload.account == "counted"]
     assert composed == [f"{n}" for n in range(len(composed))]
+
+
+def started(place: str, output: Path) -> subprocess.Popen[bytes]:
+    with output.open("wb") as file:
+        return subprocess.Popen(
+            [sys.executable, "-c", WRITER, place, output.name], env={"PYTHONPATH": ":".join(sys.path)},
+            stdin=subprocess.PIPE, stdout=file,
+        )  # fmt: skip
 
 
 class Proxy:
