@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import itertools
 import json
 import os
@@ -164,7 +165,11 @@ def _say(line: str) -> None:
     os.write(1, f"{line}\n".encode())  # whole, since it is shorter than a pipe's buffer
 
 
-ACTS: dict[str, Callable[..., None]] = {"append": _append, "open": _open, "rebuild": _rebuild}
+def _call(module: str, name: str, *arguments: object) -> None:
+    getattr(importlib.import_module(module), name)(*arguments)
+
+
+ACTS: dict[str, Callable[..., None]] = {"append": _append, "open": _open, "rebuild": _rebuild, "call": _call}
 
 
 def main() -> None:

@@ -69,6 +69,7 @@ class PostgresStore:
         self._writing, self._mutex = threading.Lock(), threading.Lock()
         self._writer: _Database | None = None
         self._reader: _Database | None = None
+        self._closed = False
         with self.reading() as db:
             found = db.one("SHOW fsync")
             if found != ("on",):
@@ -124,6 +125,7 @@ class PostgresStore:
 
     def close(self) -> None:
         """As in `Store`."""
+        self._closed = True
         for database in (self._writer, self._reader):
             if database is not None:
                 database.db.close()
@@ -139,6 +141,8 @@ class PostgresStore:
         return self._connected()
 
     def _connected(self) -> _Database:
+        if self._closed:
+            raise LedgerError(f"{self.place} is closed; open it anew")
         db = psycopg.connect(self._url, autocommit=True, connect_timeout=5, application_name="fairlead")
         db.execute("SET synchronous_commit = on")
         db.execute(f"SET lock_timeout = '{_PATIENCE_S}s'")

@@ -25,6 +25,7 @@ from fairlead.records.errors import InputError, LedgerCorrupt, LedgerError, Ledg
 
 _PATIENCE_S = 30.0
 _PAUSE_S = 0.0005
+_PAGE = 4_096  # bytes
 _CHECKPOINT_AFTER = 1_000  # pages in the write-ahead log, about
 _READING_PAUSE_MS = 5_000  # a reader waits only while another recovers the file
 
@@ -74,14 +75,15 @@ class SqliteStore:
             self._reader = _Database(_connect(path, read_only=True))
         self._files = (path.absolute(), Path(f"{path.absolute()}-wal"))
         self._identities = _identities(self._files)
-        self._pages = 0
+        # What this process wrote into the write-ahead log, in pages; others may have left it long.
+        self._pages = self._files[1].stat().st_size // _PAGE if self._identities else 0
 
     @contextmanager
     def transaction(self) -> Iterator[_Database]:
         """As in `Store`."""
         with self._writing, self._explained("write to"):
             if self._writer is None or self._mover is None:
-                raise LedgerError(f"{self._path} was opened for reading, or is closed")
+                raise LedgerError(f"{self._path} was opened for reading, or is closed; open it anew")
             db = self._writer.db
             if self._pages > _CHECKPOINT_AFTER:
                 self._begin(db)
