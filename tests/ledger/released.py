@@ -86,15 +86,15 @@ def tables(place: str) -> dict[str, object]:
     """The tables with their columns, keys and indices, as the database describes them."""
     engine = sqlalchemy.create_engine(url_of(place), poolclass=sqlalchemy.NullPool)
     look = sqlalchemy.inspect(engine)
-    found = {
-        name: (
-            [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in look.get_columns(name)],
-            look.get_pk_constraint(name)["constrained_columns"],
-            look.get_indexes(name),
-            look.get_unique_constraints(name),
-            look.get_foreign_keys(name),
-        )
-        for name in look.get_table_names()
-    }
+    found = {name: _table(look, name) for name in look.get_table_names()}
     engine.dispose()
     return found
+
+
+def _table(look: sqlalchemy.Inspector, name: str) -> object:
+    key = look.get_pk_constraint(name)["constrained_columns"]
+    # A part of a key is never null, whether that was said (by us) or not (by version 0.1.0).
+    columns = [
+        (c["name"], str(c["type"]), c["nullable"] and c["name"] not in key, c["default"]) for c in look.get_columns(name)
+    ]
+    return columns, key, look.get_indexes(name), look.get_unique_constraints(name), look.get_foreign_keys(name)
