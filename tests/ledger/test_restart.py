@@ -8,6 +8,7 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ from fairlead.ledger.log import Ledger, read
 from fairlead.ledger.rows import Account
 from fairlead.ledger.store import CommitUnknown, StoreLost
 from fairlead.records.entry import Decided, Payload
-from tests.postgres import Postgres
+from tests.postgres import Postgres, PostgresMissing
 
 WRITER = """
 import sys, threading
@@ -55,15 +56,29 @@ with Ledger(sys.argv[1], producer=sys.argv[2]) as ledger:
 """
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    """A server of our own, since it is restarted; in memory, since after a crash it syncs every file that it has."""
+    with pytest.MonkeyPatch.context() as patch:
+        if Path("/dev/shm").is_dir():
+            patch.setattr(tempfile, "tempdir", "/dev/shm")
+        try:
+            server = Postgres()
+        except PostgresMissing as missing:
+            pytest.skip(f"no PostgreSQL: {missing}")
+    with server:
+        yield server
+
+
 def counted(state: State, now: float, seq: int) -> tuple[Payload, ...]:
     """A block under a rule that says how many there were before it."""
     before = state.count("counted", "block", "*", -1.0)
     return (Decided(f"counted.{before} 0 1", "block", "rule", 400, "counted", rule=f"{before}", points=1),)
 
 
-def test_restarts_under_load_lose_and_double_nothing(postgres: Postgres, tmp_path: Path) -> None:
+def test_restarts_under_load_lose_and_double_nothing(server: Postgres, tmp_path: Path) -> None:
     """Two other processes and three threads of this one; each restart finds them in the middle of something."""
-    place = postgres.create_database("restarted")
+    place = server.create_database("restarted")
     said: list[Acknowledged] = []
     done = threading.Event()
 
@@ -88,13 +103,13 @@ def test_restarts_under_load_lose_and_double_nothing(postgres: Postgres, tmp_pat
         try:
             for mode in ("fast", "immediate") * 3:
                 time.sleep(0.2)
-                postgres.stop(mode)
-                postgres.start()
+                server.stop(mode)
+                server.start()
                 before = len(said)
                 while len(said) == before and any(thread.is_alive() for thread in threads):
                     time.sleep(0.01)  # until somebody was served
         finally:
-            postgres.start()
+            server.start()
             done.set()
             for child in children.values():
                 child.communicate(b"end\n", timeout=100)
@@ -172,9 +187,9 @@ class Proxy:
 
 
 @pytest.fixture
-def direct(postgres: Postgres) -> str:
+def direct(server: Postgres) -> str:
     """An empty database."""
-    return postgres.create_database(f"direct_{secrets.token_hex(6)}")
+    return server.create_database(f"direct_{secrets.token_hex(6)}")
 
 
 @pytest.fixture
@@ -233,20 +248,20 @@ def test_a_server_that_stays_away_is_told_once_patience_ends(
     assert list(read(direct)) == []
 
 
-def test_idle_connections_survive_a_restart(postgres: Postgres, direct: str) -> None:
+def test_idle_connections_survive_a_restart(server: Postgres, direct: str) -> None:
     """A gateway reads the state before it writes: its first question after a restart is answered."""
     with Ledger(direct, producer="p") as ledger:
         ledger.append(*payloads("first", 8))
-        postgres.stop("fast")
-        postgres.start()
+        server.stop("fast")
+        server.start()
         assert ledger.refresh() == 8
-        postgres.stop("immediate")
-        postgres.start()
+        server.stop("immediate")
+        server.start()
         assert ledger.state.account("somebody who was never asked for") == Account()
         assert ledger.append(*payloads("last", 1))[0].seq == 8
 
 
-def test_a_server_whose_transactions_begin_with_one_snapshot_is_no_danger(direct: str, postgres: Postgres) -> None:
+def test_a_server_whose_transactions_begin_with_one_snapshot_is_no_danger(direct: str, server: Postgres) -> None:
     """With `repeatable read` from the start whoever waited for the lock would not see what the other committed meanwhile."""
 
     def twenty(ledger: Ledger) -> None:
