@@ -189,6 +189,23 @@ def test_an_interrupted_writer_leaves_nobody_waiting(place: str, monkeypatch: py
         monkeypatch.undo()
         ledger.append(StageEnded("after", 0.0))
     assert stages(place) == ["after"]
+    assert verify(place).whole, "the entry that was never written left a gap"
+
+
+def test_what_ended_the_transaction_stops_the_whole_batch(place: str) -> None:
+    """Some errors of a store end its transaction, also where a composer meets them: nothing may be written outside of one."""
+    good = (StageEnded("good", 0.0),)
+
+    def ends(state: State, now: float, seq: int) -> tuple[Payload, ...]:
+        state.rows._db.do("ROLLBACK")  # type: ignore[attr-defined]
+        raise RuntimeError("the disk failed while it was read")
+
+    with Ledger(place, producer="p") as ledger:
+        with pytest.raises(RuntimeError, match="while it was read"):
+            ledger.compose_all([lambda *_: good, ends, lambda *_: good])
+        assert stages(place) == []
+        assert ledger.append(*good)[0].seq == 0
+    assert verify(place).whole
 
 
 WRITER = """
@@ -199,18 +216,16 @@ with Ledger(sys.argv[1], producer=sys.argv[2]) as ledger:
     print("open", flush=True)
     sys.stdin.readline()
     for i in range(int(sys.argv[3])):
-        ledger.append(StageEnded(sys.argv[2], float(i)))
+        ledger.append(*[StageEnded(sys.argv[2], float(i))] * int(sys.argv[4]))
 """
 
 
-def test_two_processes_on_one_log_neither_corrupt_nor_starve_each_other(place: str) -> None:
-    """Both have the same work and no pause: while both are at it, none gets ahead by more than a few entries."""
-    n = 150
+@pytest.mark.parametrize(("n", "size"), [(150, 1), (80, 200)])
+def test_two_processes_on_one_log_neither_corrupt_nor_starve_each_other(place: str, n: int, size: int) -> None:
+    """Both have the same work and no pause: while both are at it, none gets ahead by more than a few batches."""
+    command, pipe = [sys.executable, "-c", WRITER, place], subprocess.PIPE
     children = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, place, name, str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for name in ("one", "two")
+        subprocess.Popen([*command, name, str(n), str(size)], stdin=pipe, stdout=pipe, text=True) for name in ("one", "two")
     ]
     for child in children:
         assert child.stdout is not None
@@ -223,7 +238,9 @@ def test_two_processes_on_one_log_neither_corrupt_nor_starve_each_other(place: s
         child.communicate(timeout=120)
         assert child.returncode == 0
     assert verify(place).whole
-    written = stages(place)
+    said = stages(place)
+    written = said[::size]
+    assert said == [name for name in written for _ in range(size)], "a batch was torn"
     assert sorted(written) == ["one"] * n + ["two"] * n
     both = written[: max(i for i, name in enumerate(written) if name != written[-1])]
     behind = [abs(both[:i].count("one") - both[:i].count("two")) for i in range(0, len(both), 10)]

@@ -93,6 +93,26 @@ def test_rows_that_were_looked_up_are_current_after_each_commit(place: str) -> N
             ledger.append(BLOCK)
 
 
+def test_a_row_that_was_just_committed_is_not_replaced_by_what_a_reader_found_before(place: str) -> None:
+    with Ledger(place, producer="p") as ledger:
+        committed, new = ledger._committed, Account(last=1.0)
+
+        class Interrupted(dict[Any, Any]):
+            """The writer commits between a reader's last look and its taking down what it found."""
+
+            def setdefault(self, key: Any, found: Any = None) -> Any:
+                committed.take({key: new})
+                return super().setdefault(key, found)
+
+            def __setitem__(self, key: Any, found: Any) -> None:
+                committed.take({key: new})
+                super().__setitem__(key, found)
+
+        committed._known = Interrupted()
+        ledger.state.account("a")
+        assert ledger.state.account("a") == new
+
+
 def test_committed_rows_change_by_entries_only(place: str) -> None:
     with Ledger(place, producer="p") as ledger, pytest.raises(TypeError, match="appending"):
         ledger.state.apply(logged(KeyIssued("k", "fl", "a", "public"))[0])

@@ -175,30 +175,28 @@ class Ledger:
             try:
                 with self._store.transaction() as db:
                     size, head = _head(db)
-                    if doubtful is not None and doubtful.is_in(db):
-                        return doubtful.results  # the commit had happened; the next one finds the size changed
                     self._at(size)
+                    if doubtful is not None and doubtful.is_in(db):
+                        return doubtful.results  # the commit had happened
                     batch = self._batch(db, size, head)
                     batch.compose(composes, self._clock(), self.producer)
                     batch.write()
             except (CommitUnknown, StoreLost) as error:
-                self._tree = None
                 doubtful = batch if isinstance(error, CommitUnknown) and batch is not None else doubtful
                 if time.monotonic() > deadline:
-                    return [error] * len(composes)
+                    return [_given_up(error, doubtful)] * len(composes)
                 time.sleep(_PAUSE_S)
             except LedgerError as error:
-                self._tree = None
-                return [error] * len(composes)
+                return [_given_up(error, doubtful)] * len(composes)
             else:
                 self._committed.take(batch.pending.changes)
-                self._size = batch.size
+                self._size, self._tree = batch.size, batch.tree
                 return batch.results
 
     def _batch(self, db: Connection, size: int, head: bytes) -> _Batch:
-        if self._tree is None:
-            self._tree = proof.Tree.of(size, stored_roots(db))
-        return _Batch(db, self._committed, self._tree, head)
+        # The tree grows with the batch: it is ours again once that is committed, and computed anew after whatever went wrong.
+        tree, self._tree = self._tree, None
+        return _Batch(db, self._committed, proof.Tree.of(size, stored_roots(db)) if tree is None else tree, head)
 
 
 class _Batch:
@@ -207,23 +205,26 @@ class _Batch:
     def __init__(self, db: Connection, committed: Committed, tree: proof.Tree, head: bytes) -> None:
         self.pending = Pending(db, committed)
         self.results: list[Written] = []
-        self._db, self._tree, self._head = db, tree, head
+        self.tree = tree
+        self._db, self._head = db, head
         self._rows: list[Row] = []
         self._roots: list[Row] = []
 
     @property
     def size(self) -> int:
-        return self._tree.size
+        return self.tree.size
 
     def compose(self, composes: Sequence[Compose], now: float, producer: str) -> None:
         state = State(self.pending)
         for compose in composes:
             try:
-                payloads = compose(state, now, self._tree.size)
+                payloads = compose(state, now, self.tree.size)
                 # `Entry` names the union of payloads; tests hold it complete.
-                entries = tuple(Entry(seq, now, producer, p) for seq, p in enumerate(payloads, self._tree.size))  # type: ignore[arg-type]
+                entries = tuple(Entry(seq, now, producer, p) for seq, p in enumerate(payloads, self.tree.size))  # type: ignore[arg-type]
                 bodies = [canonical(entry) for entry in entries]
             except Exception as error:
+                if isinstance(error, StoreLost) or not self._db.in_transaction:
+                    raise  # not the caller's fault: nothing of the batch can be written now
                 self.results.append(error)
                 continue
             for entry, body in zip(entries, bodies, strict=True):
@@ -236,7 +237,7 @@ class _Batch:
             self._db.many(_INSERT, self._rows)
             if self._roots:
                 self._db.many(_INSERT_ROOT, self._roots)
-            self.pending.write(self._tree.size)
+            self.pending.write(self.tree.size)
 
     def is_in(self, db: Connection) -> bool:
         """Whether the log holds this batch: asked when its commit was left in doubt."""
@@ -246,7 +247,7 @@ class _Batch:
         leaf = proof.leaf(body)
         self._head = proof.link(self._head, leaf)
         self._rows.append((seq, body, leaf, self._head))
-        self._roots += self._tree.add(leaf)
+        self._roots += self.tree.add(leaf)
 
 
 def stored_roots(db: Connection) -> proof.Roots:
@@ -277,6 +278,11 @@ def read(place: str | Path, start: int = 0) -> Iterator[Entry]:
 def rows(store: Store, start: int) -> Iterator[Row]:
     """(seq, body, leaf, chain) of the entries from `start` on."""
     return store.stream(_FROM, start)
+
+
+def _given_up(error: LedgerError, doubtful: _Batch | None) -> LedgerError:
+    """What callers are told: after a commit that was left in doubt, never that nothing was written."""
+    return error if doubtful is None else CommitUnknown(f"a commit was left in doubt: look for its entries; then {error}")
 
 
 def _head(db: Connection) -> tuple[int, bytes]:

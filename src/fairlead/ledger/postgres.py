@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import select
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +21,16 @@ except ImportError as missing:  # an extra: SQLite needs nothing
     raise InputError("a ledger on PostgreSQL needs psycopg: pip install 'fairlead[postgres]'") from missing
 
 _PATIENCE_S = 30
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # so that after waiting for the lock we see what others committed
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('fairlead ledger'))"
 _AT_ONCE = 2_000  # rows that a stream fetches at once
+_NOT_A_LEDGER = (
+    psycopg.IntegrityError,
+    errors.DataCorrupted,
+    errors.DatatypeMismatch,
+    errors.IndexCorrupted,
+    errors.UndefinedColumn,
+)
 
 
 class _Database:
@@ -29,6 +38,10 @@ class _Database:
 
     def __init__(self, db: psycopg.Connection[Row]) -> None:
         self.db = db
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.db.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
 
     def one(self, sql: str, *parameters: object) -> Row | None:
         return self.db.execute(_written(sql), parameters).fetchone()
@@ -56,6 +69,7 @@ class PostgresStore:
         self._writing, self._mutex = threading.Lock(), threading.Lock()
         self._writer: _Database | None = None
         self._reader: _Database | None = None
+        self._closed = False
         with self.reading() as db:
             found = db.one("SHOW fsync")
             if found != ("on",):
@@ -67,9 +81,8 @@ class PostgresStore:
         if self._read_only:
             raise LedgerError(f"{self.place} was opened for reading")
         with self._writing, self._explained("write to"):
-            if self._writer is None or self._writer.db.broken or self._writer.db.closed:
-                self._writer = self._connected()
-            self._writer.do("BEGIN")
+            self._writer = self._alive(self._writer)
+            self._writer.do(_BEGIN)
             try:
                 self._writer.do(_LOCK)
                 yield self._writer
@@ -86,8 +99,7 @@ class PostgresStore:
     def reading(self) -> Iterator[Connection]:
         """As in `Store`."""
         with self._mutex, self._explained("read"):
-            if self._reader is None or self._reader.db.broken or self._reader.db.closed:
-                self._reader = self._connected()
+            self._reader = self._alive(self._reader)
             yield self._reader
 
     def stream(self, sql: str, *parameters: object) -> Iterator[Row]:
@@ -113,11 +125,24 @@ class PostgresStore:
 
     def close(self) -> None:
         """As in `Store`."""
+        self._closed = True
         for database in (self._writer, self._reader):
             if database is not None:
                 database.db.close()
 
+    def _alive(self, database: _Database | None) -> _Database:
+        """A connection on which nothing is under way; made anew when there is something to read: the server's good-bye."""
+        if database is not None and not database.db.closed:
+            idle = select.poll()
+            idle.register(database.db.fileno(), select.POLLIN)
+            if not idle.poll(0):
+                return database
+            database.db.close()
+        return self._connected()
+
     def _connected(self) -> _Database:
+        if self._closed:
+            raise LedgerError(f"{self.place} is closed; open it anew")
         db = psycopg.connect(self._url, autocommit=True, connect_timeout=5, application_name="fairlead")
         db.execute("SET synchronous_commit = on")
         db.execute(f"SET lock_timeout = '{_PATIENCE_S}s'")
@@ -137,10 +162,10 @@ class PostgresStore:
             raise InputError(f"there is no ledger at {self.place}; a gateway or `fairlead cycle` makes one") from error
         except psycopg.OperationalError as error:
             raise StoreLost(f"cannot {verb} {self.place}: {_said(error)}; is the server up, and the URL right?") from error
-        except psycopg.DataError as error:
-            raise LedgerError(f"cannot {verb} {self.place}: {_said(error)}; nothing of this batch was written") from error
-        except psycopg.Error as error:
+        except _NOT_A_LEDGER as error:
             raise LedgerCorrupt(f"{self.place} cannot be read as a ledger: {_said(error)}") from error
+        except psycopg.Error as error:
+            raise LedgerError(f"cannot {verb} {self.place}: {_said(error)}; this says nothing about its entries") from error
 
 
 def _written(sql: str) -> str:

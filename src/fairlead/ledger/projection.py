@@ -52,7 +52,7 @@ class Committed:
                 found = _row(db, kind, id)
             if generation != self._generation:  # something was committed meanwhile: what was read may be old
                 return found
-            known[kind, id] = found
+            known.setdefault((kind, id), found)  # the writer may put a newer row there at this very moment
         return known.get((kind, id))  # type: ignore[return-value]  # the key holds the type
 
     def each(self, kind: type[R]) -> Iterator[tuple[str, R]]:

@@ -3,6 +3,9 @@
 Several processes may write. SQLite's lock has no queue, so that one busy writer could keep another out for ever: before it asks
 for the lock, a writer takes the turn (a lock on `FILE.lock`) and keeps it until it has the lock. Whoever has just written finds
 the turn taken by the next one and comes after it.
+
+Whoever holds the writer's place also moves what gathered in the write-ahead log into the file (a checkpoint). Nobody does so
+beside a writer: before SQLite 3.51.3 that could, rarely, lose what was committed (sqlite.org/wal.html, "the WAL-reset bug").
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from fairlead.records.errors import InputError, LedgerCorrupt, LedgerError, Ledg
 
 _PATIENCE_S = 30.0
 _PAUSE_S = 0.0005
+_PAGE = 4_096  # bytes
+_CHECKPOINT_AFTER = 1_000  # pages in the write-ahead log, about
 _READING_PAUSE_MS = 5_000  # a reader waits only while another recovers the file
 
 
@@ -30,6 +35,10 @@ class _Database:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.db.in_transaction
 
     def one(self, sql: str, *parameters: object) -> Row | None:
         found: Row | None = self.db.execute(sql, parameters).fetchone()
@@ -56,28 +65,44 @@ class SqliteStore:
             raise InputError(f"there is no ledger at {path}; `fairlead cycle` makes one")
         try:
             if not read_only:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                _make(path.parent)
                 self._turn = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise LedgerError(f"cannot write a ledger at {path}: {error.strerror}; name another place") from error
         with self._explained("open"):
             self._writer = None if read_only else _Database(_connect(path, read_only=False))
+            self._mover = None if read_only else _connect(path, read_only=False)
             self._reader = _Database(_connect(path, read_only=True))
+        self._files = (path.absolute(), Path(f"{path.absolute()}-wal"))
+        self._identities = _identities(self._files)
+        # What this process wrote into the write-ahead log, in pages; others may have left it long.
+        self._pages = self._files[1].stat().st_size // _PAGE if self._identities else 0
 
     @contextmanager
     def transaction(self) -> Iterator[_Database]:
         """As in `Store`."""
-        if self._writer is None:
-            raise LedgerError(f"{self._path} was opened for reading")
         with self._writing, self._explained("write to"):
-            self._begin(self._writer.db)
+            if self._writer is None or self._mover is None:
+                raise LedgerError(f"{self._path} was opened for reading, or is closed; open it anew")
+            db = self._writer.db
+            if self._pages > _CHECKPOINT_AFTER:
+                self._begin(db)
+                try:
+                    self._mover.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                finally:
+                    db.execute("ROLLBACK")
+                self._pages = 0
+            self._begin(db)
             try:
+                self._look()
+                changes = db.total_changes
                 yield self._writer
-                self._writer.do("COMMIT")
+                db.execute("COMMIT")
             except BaseException:
-                if self._writer.db.in_transaction:
-                    self._writer.do("ROLLBACK")
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
                 raise
+            self._pages += 2 + (db.total_changes - changes) // 4  # a guess: several rows share a page
 
     @contextmanager
     def reading(self) -> Iterator[_Database]:
@@ -99,7 +124,7 @@ class SqliteStore:
         from fairlead.ledger import schema  # Alembic takes half a second to load, and is seldom needed
 
         with self._turn_taken(), self._explained("open"):
-            schema.upgrade(f"sqlite:///{self._path}")
+            schema.upgrade(schema.file(self._path))
 
     def version(self) -> str | None:
         """As in `Store`."""
@@ -111,10 +136,13 @@ class SqliteStore:
 
     def close(self) -> None:
         """As in `Store`."""
-        self._reader.db.close()
-        if self._writer is not None:
-            self._writer.db.close()
-            os.close(self._turn)
+        with self._writing:
+            self._reader.db.close()
+            if self._writer is not None and self._mover is not None:
+                self._mover.close()
+                self._writer.db.close()
+                os.close(self._turn)
+            self._writer = self._mover = None
 
     def _begin(self, db: sqlite3.Connection) -> None:
         with self._turn_taken() as deadline:
@@ -137,6 +165,14 @@ class SqliteStore:
         finally:
             fcntl.flock(self._turn, fcntl.LOCK_UN)
 
+    def _look(self) -> None:
+        """SQLite goes on writing into a file that is no longer there: it would be lost with the process."""
+        if not self._identities or self._identities != _identities(self._files):
+            raise LedgerError(
+                f"{self._path}, or its -wal file, was removed or replaced while it was open: nothing of this batch was written;"
+                " restore a copy, and open it anew"
+            )
+
     def _wait(self, deadline: float) -> None:
         if time.monotonic() > deadline:
             raise LedgerLocked(
@@ -153,6 +189,8 @@ class SqliteStore:
             code = error.sqlite_errorcode & 0xFF
             hint = _HINTS[code] if verb == "write to" and code in _HINTS else "this says nothing about its entries"
             raise LedgerError(f"cannot {verb} {self._path}: {error}; {hint}") from error
+        except (sqlite3.ProgrammingError, OSError) as error:
+            raise LedgerError(f"cannot {verb} {self._path}: {error}; this says nothing about its entries") from error
         except sqlite3.DatabaseError as error:
             raise LedgerCorrupt(
                 f"{self._path} cannot be read as a ledger: {error}; name another file, or restore a copy"
@@ -174,6 +212,27 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
+def _make(folder: Path) -> None:
+    """The folder, and on disk: with a folder that was not synced into the one above it a synced file could be lost."""
+    if not folder.exists():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        above = os.open(folder.parent, os.O_RDONLY)
+        try:
+            os.fsync(above)
+        finally:
+            os.close(above)
+
+
+def _identities(files: Sequence[Path]) -> list[tuple[int, int]]:
+    """Which files stand there, whatever their names; empty when one is gone."""
+    try:
+        found = [file.stat() for file in files]
+    except FileNotFoundError:
+        return []
+    return [(each.st_dev, each.st_ino) for each in found]
+
+
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     mode = "ro" if read_only else "rwc"
     if read_only and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
@@ -183,6 +242,7 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     if not read_only:
         _until_free(lambda: db.execute("PRAGMA journal_mode=WAL"))
         db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA wal_autocheckpoint=0")
     return db
 
 

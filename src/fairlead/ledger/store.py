@@ -28,6 +28,11 @@ class StoreLost(LedgerError):
 class Connection(Protocol):
     """What both drivers are reduced to."""
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether what is done now can still be committed: some errors end the transaction, whoever catches them."""
+        ...
+
     def one(self, sql: str, *parameters: object) -> Row | None:
         """The first row, None when there is none."""
         ...

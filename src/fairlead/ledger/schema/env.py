@@ -17,6 +17,7 @@ if engine.dialect.name == "sqlite":
         connection.isolation_level = None
         connection.execute("PRAGMA busy_timeout = 30000")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA wal_autocheckpoint=0")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
