@@ -17,6 +17,7 @@ from fairlead.ledger.rows import (
     Account,
     Case,
     Dataset,
+    Erased,
     Event,
     Key,
     Label,
@@ -110,7 +111,7 @@ class State:
             case Reversed() as reversal:
                 self._reversed(reversal)
             case AccountErased() as erased:
-                self._erased(erased)
+                self._erased(entry.seq, erased)
             case other:
                 self._registered(entry.seq, other)
 
@@ -126,7 +127,8 @@ class State:
                 self.rows.put(policy, Loaded(loaded, seq))
             case ModelMade(digest=digest) as made:
                 known = self.rows.get(Model, digest)
-                self.rows.put(digest, Model(made.name, made.role, made.data, known.status if known else "made"))
+                status = known.status if known else "made"
+                self.rows.put(digest, Model(made.name, made.role, made.data, status, parent=made.parent))
             case PromotionDecided(candidate=candidate, promoted=promoted):
                 if model := self.rows.get(Model, candidate):
                     self.rows.put(candidate, replace(model, status="promoted" if promoted else "refused"))
@@ -186,8 +188,9 @@ class State:
         if reversal.item is not None and (labels := self.rows.get(Labels, reversal.item)):
             self.rows.put(reversal.item, Labels(tuple(label for label in labels.given if label.seq != reversal.seq)))
 
-    def _erased(self, erased: AccountErased) -> None:
+    def _erased(self, seq: int, erased: AccountErased) -> None:
         self.rows.put(erased.account, replace(self.account(erased.account), erased=True))
+        self.rows.put(erased.account, Erased(seq))
         for digest in erased.datasets:
             if dataset := self.rows.get(Dataset, digest):
                 self.rows.put(digest, replace(dataset, stale=True))
