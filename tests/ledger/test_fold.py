@@ -183,7 +183,7 @@ def test_a_label_that_was_taken_back_leaves_the_one_before_it() -> None:
 def test_erasing_an_account_marks_what_was_built_from_it() -> None:
     made = [DatasetBuilt("d", "d1", 3, accounts=("a",)), ModelMade("m", "heads", "m1", data="d1")]
     state = fold(logged(*made, AccountErased("a", "r", datasets=("d1",), models=("m1",))))
-    assert state.account("a").erased
+    assert state.erased("a")
     assert state.rows.get(KINDS["dataset"], "d1").stale  # type: ignore[union-attr]
     assert state.rows.get(KINDS["model"], "m1").stale  # type: ignore[union-attr]
 

@@ -11,7 +11,7 @@ import sys
 import typer
 
 from fairlead import __version__
-from fairlead.cli import cycle, gateway, judge, keys, ledger, policy, serve
+from fairlead.cli import cycle, gateway, judge, keys, ledger, policy, serve, vault
 from fairlead.records.errors import FairleadError, InputError, LedgerError, UpstreamError
 
 EXIT = {InputError: 2, LedgerError: 3, UpstreamError: 4, FairleadError: 5}
@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+ledger.app.command("erase")(vault.erase_command)
+app.add_typer(vault.app, name="vault")
 app.add_typer(judge.app, name="judge")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(keys.app, name="keys")

@@ -67,6 +67,10 @@ class State:
         """The account; one that nothing is known of is empty."""
         return self.rows.get(Account, id) or Account()
 
+    def erased(self, account: str) -> bool:
+        """Whether the key to the account's content was destroyed."""
+        return self.rows.get(Erased, account) is not None
+
     def count(self, account: str, action: str, rule: str, since: float) -> int:
         """How many of an account's events after `since` are of `action`, under a rule matching the glob `rule`."""
         last = self.account(account).last
@@ -189,7 +193,6 @@ class State:
             self.rows.put(reversal.item, Labels(tuple(label for label in labels.given if label.seq != reversal.seq)))
 
     def _erased(self, seq: int, erased: AccountErased) -> None:
-        self.rows.put(erased.account, replace(self.account(erased.account), erased=True))
         self.rows.put(erased.account, Erased(seq))
         for digest in erased.datasets:
             if dataset := self.rows.get(Dataset, digest):

@@ -49,7 +49,6 @@ class Account(Struct, frozen=True):
     strikes: tuple[Strike, ...] = ()
     steps: tuple[Step, ...] = ()
     last: float | None = None
-    erased: bool = False
 
     def points(self, now: float) -> int:
         """The points that have not expired."""

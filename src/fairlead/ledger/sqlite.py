@@ -102,8 +102,8 @@ class SqliteStore:
             schema.upgrade(f"sqlite:///{self._path}")
 
     def scrub(self, table: str, *, rewrite: bool) -> None:
-        """As in `Store`. What is deleted is overwritten at once (`secure_delete`), but for pieces that rows left behind when they
-        were moved within a page; `rewrite` removes those. Older pages in the write-ahead log are cut off with it.
+        """As in `Store`. What is deleted is overwritten at once (`secure_delete`), but for pieces that rows left behind when
+        they were moved to another page; `rewrite` removes those. The write-ahead log is emptied.
         """
         deadline = time.monotonic() + _PATIENCE_S
         with self._writing, self._explained("write to"):

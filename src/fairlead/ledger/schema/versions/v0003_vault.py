@@ -21,4 +21,4 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
     )
     op.create_index("contents_by_account", "contents", ["account"])
-    op.create_index("contents_by_time", "contents", ["stored"])
+    op.create_index("contents_by_rules", "contents", ["rules", "stored"])
