@@ -197,7 +197,7 @@ def test_what_ended_the_transaction_stops_the_whole_batch(place: str) -> None:
     good = (StageEnded("good", 0.0),)
 
     def ends(state: State, now: float, seq: int) -> tuple[Payload, ...]:
-        state.rows._db.do("ROLLBACK")  # type: ignore[attr-defined]
+        state.rows.db.do("ROLLBACK")  # type: ignore[attr-defined]
         raise RuntimeError("the disk failed while it was read")
 
     with Ledger(place, producer="p") as ledger:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fairlead import __version__
+from fairlead.cli import vault
 from fairlead.enforce.settle import Settlement
 from fairlead.gateway.app import create_app
+from fairlead.gateway.keeping import Keep, Keeper
 from fairlead.gateway.serve import bind, serve
 from fairlead.judge.cascade import Judge
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.verify import proven
 from fairlead.models.endpoint import Endpoint
 from fairlead.policy.load import load
+from fairlead.records.errors import InputError
 
 _PROVEN = 20_000  # entries at the end of the log that are verified before the gateway serves; all takes minutes
 
@@ -33,12 +37,23 @@ def gateway(
     encoder: Annotated[Path | None, typer.Option(help="Folder of the judge's encoder.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that the model's server may take.")] = 60.0,
+    master_key: Annotated[str | None, vault.MASTER] = None,
+    keys: Annotated[str | None, vault.KEYS] = None,
+    keep: Annotated[Keep | None, typer.Option(help="Whose text is kept; with a master key flagged, without none.")] = None,
 ) -> None:
     """Print one line once it listens; stop on SIGTERM or SIGINT when running requests have ended."""
     rules = load(policy)
     judge = Judge.load(rules, heads, encoder)
     endpoint = Endpoint(upstream, api_key=os.environ.get("FAIRLEAD_UPSTREAM_KEY"), timeout_s=timeout)
-    with Ledger(ledger, producer=f"gateway/{__version__}") as opened:
+    master = vault.named_master(master_key, ledger, keys)
+    if master is None and keep not in (None, Keep.NONE):
+        raise InputError(f"--keep {keep} needs a master key: name it with --master-key; nothing is kept in clear")
+    with ExitStack() as stack:
+        opened = stack.enter_context(Ledger(ledger, producer=f"gateway/{__version__}"))
         proven(ledger, last=_PROVEN)
-        served = create_app(rules, judge, opened, endpoint, time.time, settle=Settlement(rules).settle)
+        keeper = None
+        if master is not None and keep is not Keep.NONE:
+            keeper = Keeper(keep or Keep.FLAGGED, stack.enter_context(vault.over(opened, keys, master)).put)
+        settle = Settlement(rules).settle
+        served = create_app(rules, judge, opened, endpoint, time.time, settle=settle, keeper=keeper)
         serve(served, bind(port), lambda url: print(f"gateway ready on {url}", flush=True))

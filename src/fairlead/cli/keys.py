@@ -32,9 +32,7 @@ def add_command(
 ) -> None:
     """Issue a key and print it. It is shown this once."""
     if account and find(account):
-        raise InputError(
-            "that account looks like personal data; name a pseudonym, and keep who it is elsewhere"
-        )
+        raise InputError("that account looks like personal data; name a pseudonym, and keep who it is elsewhere")
     text, issued = new_key(tier, account)
     with _opened(ledger) as opened:
         opened.append(issued)

@@ -14,7 +14,7 @@ from typing import NoReturn
 import typer
 
 from fairlead import __version__
-from fairlead.cli import cycle, gateway, judge, keys, ledger, policy, serve
+from fairlead.cli import cycle, gateway, judge, keys, ledger, policy, serve, vault
 from fairlead.personal import rim
 from fairlead.personal.find import mask
 from fairlead.records.errors import FairleadError, InputError, LedgerError, UpstreamError
@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 app.add_typer(policy.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+ledger.app.command("erase")(vault.erase_command)
+app.add_typer(vault.app, name="vault")
 app.add_typer(judge.app, name="judge")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(keys.app, name="keys")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from fairlead.cycle.settings import Settings
 from fairlead.measure.gates import policy_tests
@@ -20,7 +21,7 @@ from fairlead.measure.samples import packaged
 from fairlead.policy.document import Policy
 from fairlead.records.canonical import canonical, digest
 from fairlead.records.entry import DatasetBuilt
-from fairlead.records.example import Example, normal
+from fairlead.records.example import Example, Reference, normal
 from fairlead.records.streams import key
 from fairlead.review.reviewed import Reviewed, read_reviewed
 
@@ -48,7 +49,7 @@ class Material(Struct, frozen=True):
 
 
 class Dataset(Struct, frozen=True):
-    """Rows to train on, without those that were dropped."""
+    """Rows to train on, without those that were dropped. Their texts are in memory only."""
 
     name: str
     rows: tuple[Example, ...]
@@ -56,20 +57,28 @@ class Dataset(Struct, frozen=True):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the rows."""
-        return digest(self.rows)
+        """SHA-256 over the references: the texts are those that they lead to."""
+        return digest(self.references)
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """The rows without their texts, and not in the order of these."""
+        rows = sorted(self.rows, key=lambda row: row.id)
+        return tuple(Reference(row.id, row.at, row.labels, row.source, row.split) for row in rows)
 
     def entry(self) -> DatasetBuilt:
         """What the ledger keeps of it."""
-        return DatasetBuilt(
-            self.name, self.digest, len(self.rows), dict(Counter(row.source for row in self.rows)), self.dropped
-        )
+        sources = dict(Counter(row.source for row in self.rows))
+        accounts = tuple(sorted({account for row in self.rows for account in row.accounts}))
+        return DatasetBuilt(self.name, self.digest, len(self.rows), sources, self.dropped, accounts)
 
     def save(self, folder: Path) -> Path:
-        """Write the rows as JSONL under the name of their digest."""
+        """Write the references as JSONL under the name of their digest. Raises ValueError for a row that leads nowhere."""
+        if lost := [row.id for row in self.rows if not row.at]:
+            raise ValueError(f"row {lost[0]} does not say where its text is kept")
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.name}-{self.digest[:12]}.jsonl"
-        path.write_bytes(b"".join(canonical(row) + b"\n" for row in self.rows))
+        path.write_bytes(b"".join(canonical(reference) + b"\n" for reference in self.references))
         return path
 
 
@@ -112,7 +121,8 @@ def build(name: str, parts: Iterable[Sequence[Example]], evaluation: Iterable[Ex
 
 def _merged(first: Example, second: Example) -> Example:
     """One text with two sets of labels: the later word stands, so a reviewer's label overrides what a file said."""
-    return Example(first.id, first.text, {**first.labels, **second.labels}, second.source, first.split, first.group)
+    accounts = tuple(dict.fromkeys(first.accounts + second.accounts))
+    return replace(first, labels={**first.labels, **second.labels}, source=second.source, accounts=accounts)
 
 
 class Wall:

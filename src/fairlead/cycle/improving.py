@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from fairlead.cycle import gates
 from fairlead.cycle.attacking import attack_judge, measure_attacks
@@ -67,7 +68,8 @@ def found_examples(
         if attempt.held_out or entry.outcome not in (AttackOutcome.SUCCEEDED, AttackOutcome.REFUSED):
             continue
         labels += [Labelled(attempt.item, r, violates, "finding", number) for r, violates in sorted(attempt.labels.items())]
-        found[attempt.item] = Example(attempt.item, texts[attempt.item].text, attempt.labels, "finding", group=attempt.group)
+        seed = texts[attempt.item]
+        found[attempt.item] = replace(seed, labels=attempt.labels, source="finding", split=None, group=attempt.group)
     return list(found.values()), labels
 
 
@@ -81,9 +83,7 @@ def poisoned(dataset: Dataset, seed: int) -> Dataset:
     rows = []
     for row in dataset.rows:
         turned = stream(seed, "poison", row.id).random() < POISON
-        rows.append(
-            Example(row.id, row.text, {r: v != turned for r, v in row.labels.items()}, row.source, row.split, row.group)
-        )
+        rows.append(replace(row, labels={r: v != turned for r, v in row.labels.items()}))
     return Dataset("poisoned", tuple(rows), {})
 
 

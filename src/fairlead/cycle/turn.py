@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from msgspec.structs import replace
 
 from fairlead.basin.gold import counted_disguises
 from fairlead.cycle import report
@@ -128,7 +129,7 @@ def _labelled_by(judge: Judge, example: Example) -> Example:
     """
     verdict = judge.judge(Conversation.of(example.text))
     labels = {rule.rule: True for rule in verdict.rules if rule.outcome is Outcome.VIOLATES}
-    return Example(example.id, example.text, labels, "judge", example.split, example.group)
+    return replace(example, labels=labels, source="judge")
 
 
 def _investigate(wheel: Wheel, judge: Judge, encoder: RememberingEncoder | None, material: Material, base: Dataset) -> None:

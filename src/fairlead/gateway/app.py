@@ -26,6 +26,7 @@ from msgspec import Struct
 from fairlead.gateway import relay, wire
 from fairlead.gateway.admission import Admission
 from fairlead.gateway.journal import Journal, Log
+from fairlead.gateway.keeping import Keeper, Kept
 from fairlead.gateway.refusal import Refusal
 from fairlead.ledger.fold import State
 from fairlead.models.endpoint import Completion, Endpoint
@@ -33,7 +34,7 @@ from fairlead.personal.find import mask
 from fairlead.policy import render
 from fairlead.policy.decide import Ruling, assessed, decide, strictest
 from fairlead.policy.document import Policy, Surface
-from fairlead.records.conversation import Conversation
+from fairlead.records.conversation import Conversation, Exchange
 from fairlead.records.entry import Decided, LadderStepped, Payload, Signals
 from fairlead.records.errors import LedgerError, UpstreamError, UpstreamTimeout
 from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
@@ -77,6 +78,8 @@ class _Request:
     model: str = ""
     surface: str = "prompt"
     streamed: bool = False
+    said: Conversation | None = None
+    answers: list[str] = field(default_factory=list)
     rulings: list[Ruling] = field(default_factory=list)
     signals: list[Signals] = field(default_factory=list)
     action: str = "allow"
@@ -94,10 +97,18 @@ class Gateway:
     """The application. `startup` and `shutdown` are called by the server's lifespan."""
 
     def __init__(
-        self, policy: Policy, judge: Judge, ledger: Log, upstream: Endpoint, clock: Callable[[], float], *, settle: Settle
+        self,
+        policy: Policy,
+        judge: Judge,
+        ledger: Log,
+        upstream: Endpoint,
+        clock: Callable[[], float],
+        *,
+        settle: Settle,
+        keeper: Keeper | None = None,
     ) -> None:
         self._policy, self._judge, self._ledger, self._upstream, self._clock = policy, judge, ledger, upstream, clock
-        self._settle = settle
+        self._settle, self._keeper = settle, keeper
         self._admission = Admission(policy, clock)
         self._started: Journal | None = None
         self._routes: dict[str, tuple[str, Callable[[_Request, bytes], Awaitable[_Reply]]]] = {
@@ -130,6 +141,8 @@ class Gateway:
         if self._started is not None:
             self._started.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._keeper is not None:
+            self._keeper.close()
         await self._upstream.close()
 
     @property
@@ -180,6 +193,10 @@ class Gateway:
 
     async def _recorded(self, request: _Request) -> tuple[Payload, ...]:
         rulings = tuple(request.rulings)
+        kept = Kept()
+        if self._keeper is not None and request.account is not None and request.said is not None:
+            exchange = Exchange(request.said, tuple(request.answers))
+            kept = await self._keeper.keep(request.account, exchange, rulings)
         decided = Decided(
             request=request.id,
             action=request.action,
@@ -195,10 +212,11 @@ class Gateway:
             verdicts=tuple(said for ruling in rulings for said in ruling.kept),
             points=max((ruling.points for ruling in rulings), default=0),
             flags=tuple(dict.fromkeys(flag for ruling in rulings for flag in ruling.flags)),
-            error=request.error,
+            error="; ".join(filter(None, (request.error, kept.error))) or None,
             streamed=request.streamed,
             milliseconds=round((self._clock() - request.started) * 1000, 3),
             signals=tuple(request.signals),
+            content=kept.ref,
         )
         # A moderation is somebody's question about a text, which may be another's: it has no consequences for who asks.
         counted = () if request.surface == "moderation" else rulings
@@ -225,7 +243,7 @@ class Gateway:
 
     async def _chat(self, request: _Request, body: bytes) -> _Reply:
         chat = wire.chat_request(body)
-        request.model, request.streamed = chat.model, chat.stream
+        request.model, request.streamed, request.said = chat.model, chat.stream, chat.asked
         answer = await self._answer(request, chat)
         id, created = f"chatcmpl-{request.id}", int(self._clock())
         headers = ((b"x-fairlead-action", request.action.encode()),)
@@ -263,7 +281,9 @@ class Gateway:
             raise Refusal(504, "upstream_timeout", str(error), cause="upstream_error", detail=str(error)) from error
         except UpstreamError as error:
             raise Refusal(502, "upstream_error", str(error), cause="upstream_error", detail=str(error)) from error
-        return relay.received(completion)
+        answer = relay.received(completion)
+        request.answers += answer.texts
+        return answer
 
     async def _ruled(self, request: _Request, conversations: list[Conversation], surface: Surface) -> Ruling:
         """The strictest ruling. Raises Refusal unless something may be delivered."""
@@ -325,13 +345,21 @@ class Gateway:
 
 
 def create_app(
-    policy: Policy, judge: Judge, ledger: Log, upstream: Endpoint, clock: Callable[[], float], *, settle: Settle
+    policy: Policy,
+    judge: Judge,
+    ledger: Log,
+    upstream: Endpoint,
+    clock: Callable[[], float],
+    *,
+    settle: Settle,
+    keeper: Keeper | None = None,
 ) -> Gateway:
     """The application over what is given. It closes `upstream` when it shuts down, and leaves `ledger` to the caller.
 
     `settle` is that of an `enforce.settle.Settlement`: stages do not import each other, so whoever joins them hands it over.
+    Without a `keeper` no content is kept.
     """
-    return Gateway(policy, judge, ledger, upstream, clock, settle=settle)
+    return Gateway(policy, judge, ledger, upstream, clock, settle=settle, keeper=keeper)
 
 
 def _result(pairs: list[tuple[str, RuleVerdict]]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from fairlead.ledger.rows import (
     Account,
     Case,
     Dataset,
+    Erased,
     Event,
     Key,
     Label,
@@ -66,6 +67,10 @@ class State:
         """The account; one that nothing is known of is empty."""
         return self.rows.get(Account, id) or Account()
 
+    def erased(self, account: str) -> bool:
+        """Whether the key to the account's content was destroyed."""
+        return self.rows.get(Erased, account) is not None
+
     def count(self, account: str, action: str, rule: str, since: float) -> int:
         """How many of an account's events after `since` are of `action`, under a rule matching the glob `rule`."""
         last = self.account(account).last
@@ -110,7 +115,7 @@ class State:
             case Reversed() as reversal:
                 self._reversed(reversal)
             case AccountErased() as erased:
-                self._erased(erased)
+                self._erased(entry.seq, erased)
             case other:
                 self._registered(entry.seq, other)
 
@@ -126,7 +131,8 @@ class State:
                 self.rows.put(policy, Loaded(loaded, seq))
             case ModelMade(digest=digest) as made:
                 known = self.rows.get(Model, digest)
-                self.rows.put(digest, Model(made.name, made.role, made.data, known.status if known else "made"))
+                status = known.status if known else "made"
+                self.rows.put(digest, Model(made.name, made.role, made.data, status, parent=made.parent))
             case PromotionDecided(candidate=candidate, promoted=promoted):
                 if model := self.rows.get(Model, candidate):
                     self.rows.put(candidate, replace(model, status="promoted" if promoted else "refused"))
@@ -186,8 +192,8 @@ class State:
         if reversal.item is not None and (labels := self.rows.get(Labels, reversal.item)):
             self.rows.put(reversal.item, Labels(tuple(label for label in labels.given if label.seq != reversal.seq)))
 
-    def _erased(self, erased: AccountErased) -> None:
-        self.rows.put(erased.account, replace(self.account(erased.account), erased=True))
+    def _erased(self, seq: int, erased: AccountErased) -> None:
+        self.rows.put(erased.account, Erased(seq))
         for digest in erased.datasets:
             if dataset := self.rows.get(Dataset, digest):
                 self.rows.put(digest, replace(dataset, stale=True))

@@ -110,6 +110,11 @@ class Ledger:
         """The number of entries, as `state` is."""
         return self._size
 
+    @property
+    def store(self) -> Store:
+        """Where the log is kept: other tables may lie beside it."""
+        return self._store
+
     def refresh(self) -> int:
         """Take in what other processes appended; returns the size of the log."""
         with self._mutex, self._store.reading() as db:

@@ -23,6 +23,12 @@ except ImportError as missing:  # an extra: SQLite needs nothing
 _PATIENCE_S = 30
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # so that after waiting for the lock we see what others committed
 _LOCK = "SELECT pg_advisory_xact_lock(hashtext('fairlead ledger'))"
+_REWRITE = (
+    "LOCK TABLE {0} IN ACCESS EXCLUSIVE MODE",
+    "CREATE TEMPORARY TABLE kept ON COMMIT DROP AS SELECT * FROM {0}",
+    "TRUNCATE {0}",
+    "INSERT INTO {0} SELECT * FROM kept",
+)
 _AT_ONCE = 2_000  # rows that a stream fetches at once
 _NOT_A_LEDGER = (
     psycopg.IntegrityError,
@@ -114,6 +120,19 @@ class PostgresStore:
         from fairlead.ledger import schema  # Alembic takes half a second to load, and is seldom needed
 
         schema.upgrade(self._url.replace("postgresql://", "postgresql+psycopg://", 1))
+
+    def scrub(self, table: str, *, rewrite: bool) -> None:
+        """As in `Store`. VACUUM only frees the room of deleted rows, which is overwritten when it is needed. `rewrite` puts
+        what is left into new files and drops the old ones; VACUUM FULL would keep what an old snapshot may still ask for. The
+        server's own write-ahead log keeps what was written until the server recycles it.
+        """
+        if rewrite:
+            with self.transaction() as db:
+                for statement in _REWRITE:
+                    db.do(statement.format(table))
+        else:
+            with self._writing, self._explained("write to"), self._connected().db as db:
+                db.execute(f"VACUUM {table}")
 
     def version(self) -> str | None:
         """As in `Store`."""

@@ -100,8 +100,8 @@ class Pending:
     """The rows inside one transaction."""
 
     def __init__(self, db: Connection, committed: Committed | None = None) -> None:
-        """Over committed rows that are current, or over the database alone."""
-        self._db, self._committed = db, committed
+        """Over committed rows that are current, or over the database alone. What goes with the entries may be done in `db`."""
+        self.db, self._committed = db, committed
         self.changes: dict[_Key, Struct | None] = {}
         self._events: list[tuple[str, Event]] = []
 
@@ -109,7 +109,7 @@ class Pending:
         """As in `Rows`."""
         if (kind, id) in self.changes:
             return self.changes[kind, id]  # type: ignore[return-value]  # the key holds the type
-        return self._committed.get(kind, id) if self._committed else _row(self._db, kind, id)
+        return self._committed.get(kind, id) if self._committed else _row(self.db, kind, id)
 
     def put(self, id: str, row: Struct) -> None:
         """As in `Rows`."""
@@ -121,7 +121,7 @@ class Pending:
 
     def each(self, kind: type[R]) -> Iterator[tuple[str, R]]:
         """As in `Rows`."""
-        rows: dict[str, Any] = {id: _decode(kind, body) for id, body in self._db.all(_EACH, NAMES[kind])}
+        rows: dict[str, Any] = {id: _decode(kind, body) for id, body in self.db.all(_EACH, NAMES[kind])}
         rows |= {id: row for (of, id), row in self.changes.items() if of is kind}
         for id in sorted(rows):
             if rows[id] is not None:
@@ -134,11 +134,11 @@ class Pending:
     def drop_events(self, account: str, seq: int) -> None:
         """As in `Rows`."""
         self._events = [(whose, event) for whose, event in self._events if (whose, event.seq) != (account, seq)]
-        self._db.do(_DROP_EVENTS, account, seq)
+        self.db.do(_DROP_EVENTS, account, seq)
 
     def counts(self, account: str, action: str, since: float) -> dict[str, int]:
         """As in `Rows`."""
-        stored: Counter[str] = Counter(dict(self._db.all(_COUNTS, account, action, since)))
+        stored: Counter[str] = Counter(dict(self.db.all(_COUNTS, account, action, since)))
         stored.update(e.rule for whose, e in self._events if whose == account and e.action == action and e.time > since)
         return stored
 
@@ -150,9 +150,9 @@ class Pending:
         events = [(whose, e.action, e.time, e.seq, n, e.rule) for n, (whose, e) in enumerate(self._events)]
         for sql, rows in ((_PUT, puts), (_DROP, drops), (_ADD_EVENT, events)):
             if rows:
-                self._db.many(sql, rows)
+                self.db.many(sql, rows)
         self._events = []
-        self._db.do(_MOVE, size, VERSION)
+        self.db.do(_MOVE, size, VERSION)
 
 
 def current(db: Connection, size: int) -> bool:

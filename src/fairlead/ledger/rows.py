@@ -50,7 +50,6 @@ class Account(Struct, frozen=True):
     strikes: tuple[Strike, ...] = ()
     steps: tuple[Step, ...] = ()
     last: float | None = None
-    erased: bool = False
 
     def points(self, now: float) -> int:
         """The points that have not expired."""
@@ -91,13 +90,17 @@ class Labels(Struct, frozen=True):
 
 
 class Model(Struct, frozen=True):
-    """A model or heads that were made. `status` is made, promoted or refused; `stale` when it must be made anew."""
+    """A model or heads that were made. `status` is made, promoted or refused; `stale` when it must be made anew.
+
+    `parent` is the digest or the name of the model that it was made from.
+    """
 
     name: str
     role: str
     data: str
     status: str = "made"
     stale: bool = False
+    parent: str = ""
 
 
 class Dataset(Struct, frozen=True):
@@ -106,6 +109,12 @@ class Dataset(Struct, frozen=True):
     name: str
     accounts: tuple[str, ...] = ()
     stale: bool = False
+
+
+class Erased(Struct, frozen=True):
+    """An account whose content was made unreadable by entry `seq`."""
+
+    seq: int
 
 
 class Loaded(Struct, frozen=True):
@@ -125,10 +134,11 @@ KINDS: dict[str, type[Struct]] = {
     "model": Model,
     "dataset": Dataset,
     "policy": Loaded,
+    "erased": Erased,
 }
 NAMES = {kind: name for name, kind in KINDS.items()}
 #: Raised when the fold changes what it keeps, so that stored rows are folded anew.
-VERSION = 1
+VERSION = 2
 
 R = TypeVar("R", bound=Struct)
 

@@ -126,6 +126,19 @@ class SqliteStore:
         with self._turn_taken(), self._explained("open"):
             schema.upgrade(schema.file(self._path))
 
+    def scrub(self, table: str, *, rewrite: bool) -> None:
+        """As in `Store`. What is deleted is overwritten at once (`secure_delete`), but for pieces that rows left behind when
+        they were moved to another page; `rewrite` removes those. The write-ahead log is emptied.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        with self._writing, self._explained("write to"):
+            if self._writer is None:
+                raise LedgerError(f"{self._path} was opened for reading")
+            if rewrite:
+                self._alone(self._writer.db, "VACUUM")
+            while self._alone(self._writer.db, "PRAGMA wal_checkpoint(TRUNCATE)") != 0:  # somebody reads what is older
+                self._wait(deadline)
+
     def version(self) -> str | None:
         """As in `Store`."""
         with self.reading() as db:
@@ -146,14 +159,25 @@ class SqliteStore:
 
     def _begin(self, db: sqlite3.Connection) -> None:
         with self._turn_taken() as deadline:
-            while True:
-                try:
-                    db.execute("BEGIN IMMEDIATE")
-                    return
-                except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                        raise
-                    self._wait(deadline)
+            self._until_begun(db, deadline)
+
+    def _until_begun(self, db: sqlite3.Connection, deadline: float) -> None:
+        while True:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                    raise
+                self._wait(deadline)
+
+    def _alone(self, db: sqlite3.Connection, sql: str) -> object:
+        """Run what cannot be part of a transaction while nobody writes: who wants to takes the turn first, and we have it."""
+        with self._turn_taken() as deadline:
+            self._until_begun(db, deadline)
+            db.execute("ROLLBACK")
+            found = db.execute(sql).fetchone()
+        return found[0] if found else None
 
     @contextmanager
     def _turn_taken(self) -> Iterator[float]:
@@ -243,6 +267,8 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
         _until_free(lambda: db.execute("PRAGMA journal_mode=WAL"))
         db.execute("PRAGMA synchronous=FULL")
         db.execute("PRAGMA wal_autocheckpoint=0")
+        db.execute("PRAGMA secure_delete=ON")
+        db.execute("PRAGMA temp_store=MEMORY")  # a rewrite leaves no copy in a folder for temporary files
     return db
 
 

@@ -14,7 +14,7 @@ from fairlead.records.errors import LedgerError
 
 Row = tuple[Any, ...]
 #: The newest version of the tables. Tests hold it equal to the last of the migrations.
-SCHEMA = "0002"
+SCHEMA = "0003"
 
 
 class CommitUnknown(LedgerError):
@@ -72,6 +72,13 @@ class Store(Protocol):
 
     def migrate(self) -> None:
         """Bring the tables to the newest schema; quick when they are."""
+        ...
+
+    def scrub(self, table: str, *, rewrite: bool) -> None:
+        """Overwrite what was deleted from `table`; with `rewrite` by writing anew all that is left, so that no trace is missed.
+
+        Raises LedgerLocked when somebody reads or writes for too long; to be asked again then.
+        """
         ...
 
     def version(self) -> str | None:

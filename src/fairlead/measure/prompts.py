@@ -72,7 +72,7 @@ def read_prompts(path: Path, policy: Policy) -> Prompts:
     examples: list[Example] = []
     refused: list[BadLine] = []
     for number, row in rows:
-        taken = row if isinstance(row, BadLine) else _example(row, number, f"{digest[:8]}:{number}", path.name, taxonomy)
+        taken = row if isinstance(row, BadLine) else _example(row, number, digest, path.name, taxonomy)
         if isinstance(taken, BadLine):
             refused.append(taken)
         else:
@@ -122,7 +122,7 @@ def _csv_rows(data: bytes) -> Iterator[tuple[int, Any]]:
             yield reader.line_num, row
 
 
-def _example(row: Any, number: int, id: str, source: str, taxonomy: _Taxonomy) -> Example | BadLine:
+def _example(row: Any, number: int, digest: str, source: str, taxonomy: _Taxonomy) -> Example | BadLine:
     fields = {"text": row} if isinstance(row, str) else row
     if not isinstance(fields, dict):
         return BadLine(number, f"is a JSON {type(row).__name__}; write an object with a `text`")
@@ -139,7 +139,8 @@ def _example(row: Any, number: int, id: str, source: str, taxonomy: _Taxonomy) -
     labels = _labels(fields, taxonomy)
     if isinstance(labels, str):
         return BadLine(number, labels)
-    return Example(id, text, labels, source=source, group=str(fields.get("group") or ""))
+    id, at, group = f"{digest[:8]}:{number}", f"file:{digest}#{number}", str(fields.get("group") or "")
+    return Example(id, text, labels, source=source, group=group, at=at)
 
 
 class _Taxonomy(Struct, frozen=True):

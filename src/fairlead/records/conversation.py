@@ -33,3 +33,10 @@ class Conversation(Struct, frozen=True):
     def text(self, *roles: Role) -> str:
         """The contents of the messages with one of `roles` (all roles when none is given), joined by line breaks."""
         return "\n".join(m.content for m in self.messages if not roles or m.role in roles)
+
+
+class Exchange(Struct, frozen=True):
+    """What was asked, and all answers that the model gave to it, delivered or not."""
+
+    asked: Conversation
+    answers: tuple[str, ...] = ()

@@ -5,7 +5,8 @@
     │   └── PolicyError     … in a policy: file, line, and what would be right
     ├── LedgerError         the log cannot be read or written
     │   ├── LedgerLocked    another process is writing
-    │   └── LedgerCorrupt   an entry does not match its hash
+    │   ├── LedgerCorrupt   an entry does not match its hash
+    │   └── VaultError      content cannot be kept or read
     ├── JudgeError          the judge could not assess: never the same as "allowed"
     └── UpstreamError       a model endpoint is down, slow or answered nonsense
         └── UpstreamTimeout … it did not answer in time
@@ -40,6 +41,10 @@ class LedgerLocked(LedgerError):
 
 class LedgerCorrupt(LedgerError):
     """An entry does not match its recorded hash, or the log has a gap."""
+
+
+class VaultError(LedgerError):
+    """Content cannot be kept or read: its key is gone, under another master key, or out of reach."""
 
 
 class JudgeError(FairleadError):

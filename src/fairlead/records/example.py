@@ -16,7 +16,8 @@ class Example(Struct, frozen=True):
     """A labelled or unlabelled text.
 
     `labels` maps a rule id to whether the text violates it; a rule that is not named is unknown, not allowed. `group` ties
-    an example to its transforms and its benign twin: a group never crosses splits.
+    an example to its transforms and its benign twin: a group never crosses splits. `at` says where the text is kept:
+    `file:SHA256#ROW`, or a reference of the vault's; `accounts` wrote it.
     """
 
     id: str
@@ -25,6 +26,18 @@ class Example(Struct, frozen=True):
     source: str = ""
     split: Split | None = None
     group: str = ""
+    at: str = ""
+    accounts: tuple[str, ...] = ()
+
+
+class Reference(Struct, frozen=True):
+    """An example without its text, as it may be stored."""
+
+    id: str
+    at: str
+    labels: dict[str, bool]
+    source: str
+    split: Split | None
 
 
 def normal(text: str) -> str:

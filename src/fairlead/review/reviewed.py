@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,14 +26,18 @@ class Said(Struct, frozen=True, forbid_unknown_fields=True):
     verdict: Literal["violates", "allowed"]
 
 
-class Reviewed(Struct, frozen=True, forbid_unknown_fields=True):
-    """One text with what the reviewers said of it under one rule."""
-
+class _Line(Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     text: str
     rule: str
     verdicts: tuple[Said, ...]
     group: str = ""
+
+
+class Reviewed(_Line, frozen=True):
+    """One text with what the reviewers said of it under one rule; `at` is the file and row in which it stands."""
+
+    at: str = ""
 
     @property
     def resolved(self) -> bool | None:
@@ -49,11 +54,14 @@ def read_reviewed(path: Path) -> tuple[Reviewed, ...]:
     Raises InputError with the line's number.
     """
     rows: list[Reviewed] = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    raw = path.read_bytes()
+    digest = hashlib.sha256(raw).hexdigest()
+    for number, line in enumerate(raw.splitlines(), 1):
         if not line.strip():
             continue
         try:
-            rows.append(msgspec.json.decode(line, type=Reviewed))
+            row = msgspec.json.decode(line, type=_Line)
+            rows.append(Reviewed(row.id, row.text, row.rule, row.verdicts, row.group, f"file:{digest}#{number}"))
         except msgspec.MsgspecError as error:
             raise InputError(f"{path}:{number}: {error}; write id, text, rule and a list of verdicts") from error
     return tuple(rows)
@@ -62,7 +70,7 @@ def read_reviewed(path: Path) -> tuple[Reviewed, ...]:
 def settled(rows: Sequence[Reviewed]) -> list[Example]:
     """The rows on which a majority agreed, as examples."""
     return [
-        Example(row.id, row.text, {row.rule: row.resolved}, "review", group=row.group)
+        Example(row.id, row.text, {row.rule: row.resolved}, "review", group=row.group, at=row.at)
         for row in rows
         if row.resolved is not None
     ]
