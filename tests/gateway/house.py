@@ -16,8 +16,12 @@ import msgspec
 from fairlead.enforce.settle import Settlement
 from fairlead.gateway.app import create_app
 from fairlead.gateway.identity import new_key
+from fairlead.gateway.keeping import Keep, Keeper
 from fairlead.gateway.serve import serving
+from fairlead.ledger.keyring import Keyring, beside
 from fairlead.ledger.log import Compose, Ledger, Written, read
+from fairlead.ledger.master import Local
+from fairlead.ledger.vault import Vault
 from fairlead.models.endpoint import Endpoint
 from fairlead.policy.document import Policy, Surface
 from fairlead.records.conversation import Conversation
@@ -25,6 +29,7 @@ from fairlead.records.entry import Decided
 from fairlead.records.errors import LedgerError
 from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
 
+MASTER = Local(bytes(range(32)))
 POLICY = """
 schema: 1
 id: test
@@ -190,6 +195,7 @@ class House:
     judge: WordJudge
     stub: Stub
     keys: dict[str, str]
+    vault: Vault
 
     def decided(self) -> list[Decided]:
         return [e.payload for e in read(self.path) if isinstance(e.payload, Decided)]
@@ -199,8 +205,8 @@ class House:
 
 
 @contextlib.contextmanager
-def house(tmp_path: Path, policy: Policy, upstream: str | None = None) -> Iterator[House]:
-    """The gateway over `policy`, with a key for each of its tiers and one for a tier it does not know."""
+def house(tmp_path: Path, policy: Policy, upstream: str | None = None, keep: Keep = Keep.NONE) -> Iterator[House]:
+    """The gateway over `policy`, with a key for each of its tiers and one for a tier it does not know, and a vault."""
     stub, judge, path = Stub(), WordJudge(policy), tmp_path / "ledger.db"
     keys = {}
     try:
@@ -208,9 +214,13 @@ def house(tmp_path: Path, policy: Policy, upstream: str | None = None) -> Iterat
             for tier in (*policy.tiers, "nowhere"):
                 keys[tier], issued = new_key(tier, f"acct_{tier}")
                 ledger.append(issued)
-            settle = Settlement(policy).settle
-            app = create_app(policy, judge, ledger, Endpoint(upstream or stub.url, timeout_s=0.5), time.time, settle=settle)
-            with serving(app) as url:
-                yield House(url, path, ledger, judge, stub, keys)
+            with contextlib.closing(Keyring(beside(path), MASTER)) as keyring:
+                vault = Vault(ledger, keyring)
+                # Looked up anew each time, so that a test may break it.
+                keeper = None if keep is Keep.NONE else Keeper(keep, lambda *given: vault.put(*given))
+                settle, endpoint = Settlement(policy).settle, Endpoint(upstream or stub.url, timeout_s=0.5)
+                app = create_app(policy, judge, ledger, endpoint, time.time, settle=settle, keeper=keeper)
+                with serving(app) as url:
+                    yield House(url, path, ledger, judge, stub, keys, vault)
     finally:
         stub.close()

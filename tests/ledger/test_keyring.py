@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
 import stat
 import threading
-import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from killing import at_random, before_each_statement
 from remains import files_of, found_in, wrapped_keys
 
 from fairlead.ledger.keyring import Keyring, beside
 from fairlead.ledger.log import Ledger
-from fairlead.ledger.master import Local, Master
+from fairlead.ledger.master import Local
 from fairlead.ledger.place import is_server, open_store
 from fairlead.records.errors import InputError, LedgerLocked, VaultError
 
@@ -264,58 +262,66 @@ def test_who_reads_for_too_long_delays_an_erasure_which_the_next_opening_finishe
     assert found_in(files_of(keys), stored) == set()
 
 
-def forked(work: object, seconds: float) -> bool:
-    """Run `work` in a process that is killed after a while; whether it came to its end before."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()  # type: ignore[operator]
-        finally:
-            os._exit(0)
-    time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)
-    return os.waitpid(child, 0)[1] == 0
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_killed_at_any_moment_a_rotation_is_finished_by_the_next(tmp_path: Path, seed: int) -> None:
-    keys, draw = str(tmp_path / "keys.db"), random.Random(seed)
-    keyring = filled(keys, 150, 2)
-    known = {n: keyring.key(f"acct_{n}") for n in range(150)}
+def test_killed_before_any_statement_a_rotation_is_finished_by_the_next(tmp_path: Path) -> None:
+    keys = str(tmp_path / "keys.db")
+    keyring = filled(keys, 3)
+    known = [keyring.key(f"acct_{n}") for n in range(3)]
     keyring.close()
-    old: Master = MASTER
-    finished = 0
-    for _ in range(8):
-        new = Local.new()
+    masters = [MASTER]
 
-        def rotate(old: Master = old, new: Master = new) -> None:
-            Keyring(keys).rotate(old, new)
+    def rotate() -> None:
+        Keyring(keys).rotate(masters[-1], OTHER if masters[-1] is MASTER else MASTER)
 
-        finished += forked(rotate, draw.uniform(0.0, 0.08))
-        plain = Keyring(keys)
-        plain.rotate(old, new)
-        plain.close()
-        again = Keyring(keys, new)
-        assert {n: again.key(f"acct_{n}") for n in range(150)} == known
-        again.close()
-        old = new
-    assert finished < 8, "the killer never came in time"
+    states = set()
+    for _ in before_each_statement(rotate):
+        new = OTHER if masters[-1] is MASTER else MASTER
+        with closing(Keyring(keys)) as plain:
+            states.add(plain.rotate(masters[-1], new))
+        with closing(Keyring(keys, new)) as again:
+            assert [again.key(f"acct_{n}") for n in range(3)] == known
+        masters.append(new)
+    assert states == {0, 6}, "no kill came before the keys were wrapped anew, or none after it"
+
+
+def test_killed_before_any_statement_an_erasure_leaves_the_keys_or_nothing(tmp_path: Path) -> None:
+    keys = str(tmp_path / "keys.db")
+    filled(keys, 1).close()
+    number = [0]
+
+    def erase() -> None:
+        Keyring(keys).erase([f"acct_{number[0]}"], "dpo")
+
+    outcomes: list[bool] = []
+    made = set(wrapped_keys(keys).values())
+    for _ in before_each_statement(erase):
+        with closing(Keyring(keys, MASTER)) as keyring:
+            outcomes.append(f"acct_{number[0]}" in keyring.erased())
+            assert found_in(files_of(keys), made) == (set() if outcomes[-1] else made)
+            keyring.erase([f"acct_{number[0]}"], "dpo")
+            number[0] += 1
+            keyring.key(f"acct_{number[0]}", make=True)
+        made = set(wrapped_keys(keys).values())
+    assert set(outcomes) == {True, False}
+    assert outcomes == sorted(outcomes), "once the keys are destroyed they stay so"
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_killed_at_any_moment_an_erasure_leaves_the_key_or_nothing(tmp_path: Path, seed: int) -> None:
-    keys, draw = str(tmp_path / "keys.db"), random.Random(seed)
-    filled(keys, 40).close()
-    outcomes = set()
-    for n in range(12):
-        account, stored = f"acct_{n}", wrapped_keys(keys)
-        forked(lambda account=account: Keyring(keys).erase([account], "dpo"), draw.uniform(0.0, 0.05))
-        keyring = Keyring(keys, MASTER)
-        erased = account in keyring.erased()
-        outcomes.add(erased)
-        remains = found_in(files_of(keys), [wrapped for (whose, _), wrapped in stored.items() if whose == account])
-        assert len(remains) == (0 if erased else 2)
-        assert keyring.key("acct_39")
-        keyring.erase([account], "dpo")
-        keyring.close()
-    assert outcomes == {True, False}, "the moments were not spread over the work"
+def test_killed_at_random_rotations_and_erasures_lose_nothing_and_leave_nothing(tmp_path: Path, seed: int) -> None:
+    keys = str(tmp_path / "keys.db")
+    keyring = filled(keys, 60)
+    known = {n: keyring.key(f"acct_{n}") for n in range(60)}
+    stored = wrapped_keys(keys)
+    keyring.close()
+    masters = [MASTER] + [Local.new() for _ in range(12)]
+
+    def work(n: int) -> None:
+        with closing(Keyring(keys)) as keyring:
+            keyring.rotate(masters[n], masters[n + 1])
+            keyring.erase([f"acct_{n}"], "dpo")
+
+    for n in at_random(work, 11, seed):
+        work(n)
+        with closing(Keyring(keys, masters[n + 1])) as again:
+            assert {m: again.key(f"acct_{m}") for m in range(n + 1, 60)} == {m: known[m] for m in range(n + 1, 60)}
+            assert set(again.erased()) == {f"acct_{m}" for m in range(n + 1)}
+        assert found_in(files_of(keys), stored.values()) == set()

@@ -66,12 +66,11 @@ class Vault:
             first = db.one("SELECT leaf FROM entries WHERE seq = 0")
             holds = db.one("SELECT 1 FROM contents LIMIT 1") is not None
         keyring.belong(bytes(first[0]).hex() if first else "", holds=holds)
-        known = keyring.erased()
-        if missing := [account for account, _ in ledger.state.rows.each(Erased) if account not in known]:
-            keyring.erase(missing, "restored")
-        for account, by in known.items():
-            if not ledger.state.erased(account):
-                self._record(account, by)
+        logged, destroyed = {account for account, _ in ledger.state.rows.each(Erased)}, keyring.erased()
+        if missing := logged - destroyed.keys():
+            keyring.erase(sorted(missing), "restored")
+        for account in sorted(destroyed.keys() - logged):
+            self._record(account, destroyed[account])
 
     def put(self, account: str, text: str, rules: Sequence[str] = ()) -> str:
         """Keep a text of the account, because of these rules (none: only for re-judging). The reference, once it is on disk.
