@@ -357,3 +357,14 @@ def test_the_scores_of_every_surface_are_recorded_for_back_tests(home: House) ->
     by_surface = {signals.surface: signals.scores for signals in decided.signals}
     assert by_surface["prompt"] == {"goblins": 0.1, "sorrow": 0.1, "comets": 0.1}
     assert by_surface["response"]["sorrow"] == 0.6
+
+
+def test_of_each_text_is_recorded_what_was_noted_of_it(home: House) -> None:
+    """Two answers, both noted in shadow; then an answer that is asked for again under a rule."""
+    home.stub.says = ["comets"]
+    ask(home, "hello", n=2)
+    home.stub.says = ["goblins", "a careful answer"]
+    ask(home, "hello", "trusted")
+    two, again = ([(s.surface, s.choice, s.kept, s.care) for s in decided.signals] for decided in home.decided())
+    assert two == [("prompt", 0, 0, ""), ("response", 0, 1, ""), ("response", 1, 1, "")]
+    assert again == [("prompt", 0, 0, ""), ("response", 0, 1, ""), ("response", 0, 0, "goblins")]

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from fairlead.cli.backtest import backtest_command
 from fairlead.policy import render
 from fairlead.policy.core import CORE
 from fairlead.policy.load import load
 from fairlead.records.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Check a policy file, and read its rules.")
+
+app.command("backtest")(backtest_command)
 
 File = Annotated[Path, typer.Argument(help="The policy file.", show_default=False)]
 
