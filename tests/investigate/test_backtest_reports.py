@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,19 +11,24 @@ from pathlib import Path
 import msgspec
 import pytest
 from histories import ACCOUNTS, HOUR, Other, Request, Truth, live, verdict
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fairlead.enforce.settle import Settlement
 from fairlead.investigate.backtest import Report, backtest
 from fairlead.investigate.changes import RuleChange
 from fairlead.investigate.labels import said
+from fairlead.investigate.recorded import Reader, texts
 from fairlead.investigate.rejudge import rejudging
 from fairlead.ledger.log import Ledger, read
 from fairlead.ledger.rows import Label, Labels
+from fairlead.policy.decide import decide
 from fairlead.policy.document import Policy, Surface
+from fairlead.policy.evaluator import by_score
 from fairlead.policy.load import parse
 from fairlead.records.conversation import Conversation
 from fairlead.records.entry import CaseOpened, Decided, Entry, Labelled, Payload, Reversed, Signals
-from fairlead.records.verdict import Verdict
+from fairlead.records.verdict import RuleVerdict, Verdict
 
 OLD = """
 schema: 1
@@ -51,6 +57,8 @@ rules:
     state: enforce
 """
 LOWER = OLD.replace("review: 0.7, block: 0.8", "review: 0.5, block: 0.6")
+odd = st.sampled_from([0.0, 0.4, 0.5, 0.6, 0.7, 0.9, 1.0, -0.1, 1.1, float("inf"), float("nan")])
+truths = st.builds(Truth, st.dictionaries(st.sampled_from(["a", "b", "c"]), odd) | st.just({"a": 0.1, "b": 0.1, "c": 0.1}))
 KEYS = dict.fromkeys(ACCOUNTS, "low")
 FINE = Truth({"a": 0.1, "b": 0.1})
 
@@ -135,6 +143,7 @@ def test_a_pattern_that_is_gone_leaves_its_rule_undetermined() -> None:
     assert (change.after, change.no_longer_hit, change.undetermined) == (0, 0, 1)
     assert renamed.actions == {"block": {"review": 1}}, "what is undetermined is withheld, never allowed"
     assert renamed.untested == ("a",)
+    assert [one.rules for one in renamed.disagreements] == [{"a": "not known"}]
     assert tried(OLD, happened).untested == ()
 
 
@@ -182,17 +191,77 @@ def test_requests_that_ended_for_other_reasons_stand_as_they_were() -> None:
 
 
 def test_a_reversal_takes_back_what_the_same_decision_came_to() -> None:
-    """Of three requests that would have been blocked the first is reversed before the third."""
+    """Of three requests that would have been blocked the second is reversed before the third. The numbers of the log and of the
+    history that is simulated differ by then: the first block brought a step that was not there."""
     policy = parse(LOWER)
     settle = Settlement(policy).settle
     entries = live(parse(OLD), KEYS, [asks(0.65), asks(0.65), asks(0.65)])
-    (first, *_, last) = [e for e in entries if isinstance(e.payload, Decided)]
-    suspended = backtest(policy, iter(entries), settle=settle)
-    assert suspended.steps["suspend"] == (0, 1)
-    back = Entry(last.seq, last.time, "t", Reversed(first.seq, "reviewer:r", "appeal", account="ann"))
+    _, second, last = [e for e in entries if isinstance(e.payload, Decided)]
+    assert backtest(policy, iter(entries), settle=settle).steps["suspend"] == (0, 1)
+    back = Entry(last.seq, last.time, "t", Reversed(second.seq, "reviewer:r", "appeal", account="ann"))
     appealed = [*entries[: last.seq], back, *(msgspec.structs.replace(e, seq=e.seq + 1) for e in entries[last.seq :])]
     report = backtest(policy, iter(appealed), settle=settle)
-    assert report.steps == {"none": (1, 1)}, "the step that the first had led to falls, and no other is crossed"
+    assert report.steps == {"none": (1, 0), "tier_down": (0, 1)}, "four points, and no step of the second"
+
+
+def test_a_reversal_of_what_came_to_nothing_takes_nothing_back() -> None:
+    """Blocked in truth and allowed under the new policy: the reversal finds nothing, whatever stands at its number."""
+    happened = [asks(0.65), asks(0.9), Other("reversed", "ann", 4), asks(0.1)]
+    entries = live(parse(LOWER), KEYS, happened)
+    (reversal,) = [e.payload for e in entries if isinstance(e.payload, Reversed)]
+    assert isinstance(entries[reversal.seq].payload, Decided)
+    policy = parse(OLD)
+    report = backtest(policy, iter(entries), settle=Settlement(policy).settle)
+    assert report.steps == {"none": (1, 0), "tier_down": (0, 1)}, "the second block alone led to the step"
+
+
+def test_a_block_without_points_counts_as_well() -> None:
+    happened = [asks(0.65), asks(0.65)]
+    assert tried(LOWER.replace(", strike(2)", ""), happened).cases == (0, 1)
+
+
+def test_a_tier_without_a_quota_is_granted_nothing() -> None:
+    report = tried(OLD.replace("quotas: {low: {requests_per_minute: 9, requests_per_day: 9}, ", "quotas: {"), [asks(0.1)])
+    assert report.actions == {"allow": {"refuse": 1}}
+    gone = OLD.replace("tiers: [low, high]", "tiers: [high]").replace(
+        "low: {requests_per_minute: 9, requests_per_day: 9}, ", ""
+    )
+    assert tried(re.sub(r"low: \[.*?\], ", "", gone), [asks(0.1)]).actions == {"allow": {"refuse": 1}}
+
+
+def test_a_request_that_was_under_way_is_no_difference() -> None:
+    """It was let in before its account was shut out, under both policies, though they take other steps besides."""
+    happened = [asks(0.9), asks(0.9), asks(0.9), replace(asks(0.1, wait=0.0), under_way=True)]
+    warned = OLD.replace("ladder:\n", "ladder:\n  - {at: 1, do: warn}\n")
+    report = tried(warned, happened)
+    assert report.left == {}
+    assert report.actions == {"allow": {"allow": 1}, "block": {"block": 3}}
+
+
+@given(truths, truths)
+def test_the_short_way_of_a_plain_request_agrees_with_the_long_one(prompt: Truth, answer: Truth) -> None:
+    """Scores that are none, too: what is no number in [0, 1] is missing."""
+    policy = parse(LOWER)
+    reader = Reader(policy)
+    signals = (Signals("prompt", prompt.scores), Signals("response", answer.scores))
+    decided = Decided("r", "allow", "rule", 200, "ann", "low", signals=signals)
+    found = texts(decided)
+    assert found is not None
+    slow = [reader.ruled(found[surface, ""], "low", "ann", "").ruling for surface in ("prompt", "response")]
+    asked, answered = (recorded(policy, each) for each in signals)
+    whole = [decide(policy, "low", "ann", asked, "prompt"), decide(policy, "low", "ann", answered, "response")]
+    assert slow == whole
+    plain = reader.plain(decided)
+    assert (plain is not None) == all(not ruling.kept for ruling in whole)
+    assert plain is None or list(plain) == whole
+
+
+def recorded(policy: Policy, signals: Signals) -> Verdict:
+    rules = policy.over("prompt")
+    outcomes = {rule.id: by_score(rule.detect)(signals.scores.get(rule.id)) for rule in rules if rule.detect}
+    return Verdict(
+        tuple(RuleVerdict(r.id, r.digest, outcomes[r.id], signals.scores.get(r.id), "recorded") for r in rules), "judge"
+    )
 
 
 def test_labels_give_precision_and_recall_with_their_intervals() -> None:

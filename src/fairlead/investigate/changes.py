@@ -44,10 +44,11 @@ class Event(Struct, frozen=True):
 
     @property
     def changed(self) -> dict[str, str]:
-        """What happened to each rule that is hit on one side only; empty where nothing is known to have."""
+        """What happened to each rule that is hit on one side, and not known to be on the other."""
         gained = dict.fromkeys(self.after.hit - self.before.hit, "newly hit")
-        lost = dict.fromkeys(self.before.hit - self.after.hit - self.after.unknown, "no longer hit")
-        return dict(sorted({**gained, **lost}.items()))
+        lost = dict.fromkeys(self.before.hit - self.after.hit, "no longer hit")
+        open_ = dict.fromkeys(self.before.hit & self.after.unknown, "not known")
+        return dict(sorted({**gained, **lost, **open_}.items()))
 
 
 class RuleChange(Struct, frozen=True):

@@ -86,7 +86,7 @@ class Reader:
         if decided.verdicts or len(decided.signals) != 2:
             return None
         prompt, answer = decided.signals
-        if prompt.surface != "prompt" or answer.surface != "response" or answer.care or prompt.kept or answer.kept:
+        if prompt.surface != "prompt" or answer.surface != "response" or prompt.kept or answer.kept:
             return None
         asked, answered = self._plain["prompt"].allowed(prompt.scores), self._plain["response"].allowed(answer.scores)
         if asked is None or answered is None:
