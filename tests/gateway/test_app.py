@@ -378,3 +378,14 @@ def test_a_key_that_another_process_issues_or_revokes_is_known_within_a_moment(h
         assert becomes(200)
         beside.append(KeyRevoked(issued.key, "lost"))
         assert becomes(401)
+
+
+def test_of_each_text_is_recorded_what_was_noted_of_it(home: House) -> None:
+    """Two answers, both noted in shadow; then an answer that is asked for again under a rule."""
+    home.stub.says = ["comets"]
+    ask(home, "hello", n=2)
+    home.stub.says = ["goblins", "a careful answer"]
+    ask(home, "hello", "trusted")
+    two, again = ([(s.surface, s.choice, s.kept, s.care) for s in decided.signals] for decided in home.decided())
+    assert two == [("prompt", 0, 0, ""), ("response", 0, 1, ""), ("response", 1, 1, "")]
+    assert again == [("prompt", 0, 0, ""), ("response", 0, 1, ""), ("response", 0, 0, "goblins")]

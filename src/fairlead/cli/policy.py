@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from fairlead.cli.backtest import backtest_command
 from fairlead.judge.cascade import Judge
 from fairlead.ledger.log import read as read_ledger
 from fairlead.measure.gates import RuleGate, assess_tests, rule_gates
@@ -24,6 +25,8 @@ from fairlead.records.errors import InputError, PolicyError
 from fairlead.statistics.gate import GateOutcome
 
 app = typer.Typer(no_args_is_help=True, help="Write, check and compare policy files, and read their rules.")
+
+app.command("backtest")(backtest_command)
 
 File = Annotated[Path, typer.Argument(help="The policy file.", show_default=False)]
 

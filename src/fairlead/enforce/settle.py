@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from fnmatch import fnmatchcase
-
 import msgspec
-from msgspec import Struct
 
 from fairlead.enforce.ladder import reached
+from fairlead.ledger.facts import DecisionFacts, Highest
 from fairlead.ledger.fold import State, events_of
-from fairlead.ledger.rows import Event
 from fairlead.policy.decide import Ruling
 from fairlead.policy.document import Policy, Rule
 from fairlead.policy.evaluator import evaluator
@@ -18,28 +14,6 @@ from fairlead.records.entry import CaseOpened, Decided, Payload, ReviewQueued
 from fairlead.records.verdict import Outcome
 
 _DAY = 86_400.0
-
-
-class _Facts(Struct, frozen=True):
-    """What a rule over accounts may ask; the decision that is being settled counts as the last event."""
-
-    state: State
-    present: list[Event]
-    decided: Decided
-    harm: Mapping[str, float]
-    now: float
-
-    @property
-    def tier(self) -> str:
-        return self.decided.tier or ""
-
-    @property
-    def surface(self) -> str:
-        return self.decided.surface
-
-    def count(self, action: str, rule: str, seconds: float) -> int:
-        known = self.state.count(self.decided.account or "", action, rule, self.now - seconds)
-        return known + sum(event.action == action and fnmatchcase(event.rule, rule) for event in self.present)
 
 
 class Settlement:
@@ -77,12 +51,8 @@ class Settlement:
         self, decided: Decided, rulings: tuple[Ruling, ...], state: State, now: float, seq: int
     ) -> tuple[list[str], list[CaseOpened]]:
         """Flags of rules that do not act on the account, and cases. Rules over accounts queue and never act on a request."""
-        harm: dict[str, float] = {}
-        for ruling in rulings:
-            for signal, score in ruling.harm.items():
-                if score > harm.get(signal, -1.0):
-                    harm[signal] = score
-        facts = _Facts(state, events_of(decided, now), decided, harm, now)
+        harm = Highest(ruling.harm for ruling in rulings)
+        facts = DecisionFacts(state, events_of(decided, now), decided, harm, now)
         shadows, cases = [], []
         for rule, evaluate in self._rules:
             outcome = evaluate(facts)

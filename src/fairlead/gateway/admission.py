@@ -14,8 +14,8 @@ from fairlead.gateway.identity import identify
 from fairlead.gateway.refusal import Refusal
 from fairlead.ledger.fold import State
 from fairlead.policy.document import Policy, Quota
+from fairlead.policy.standing import closed, lowered
 
-_CLOSED = frozenset({"suspend", "ban"})
 _THROTTLED = 4  # a throttled account has a quarter of its tier's quota
 
 
@@ -44,12 +44,12 @@ class Admission:
                 "no valid API key was given; send `Authorization: Bearer KEY` with a current key",
                 cause="key",
             )
-        return Caller(key.account, self._tier(key.tier, state.account(key.account).in_force(now)))
+        return Caller(key.account, lowered(self._policy, key.tier, state.account(key.account).in_force(now)))
 
     def admit(self, caller: Caller, state: State) -> None:
         """Count one request of `caller`. Raises Refusal when the account, the tier or the quota does not allow it."""
         in_force = state.account(caller.account).in_force(self._clock())
-        if _CLOSED.intersection(in_force):
+        if closed(in_force):
             raise Refusal(
                 403, "account_suspended", "this account is suspended; contact the operator to appeal", cause="account"
             )
@@ -59,12 +59,6 @@ class Admission:
         if quota is None:
             raise Refusal(403, "no_quota", f"tier {caller.tier!r} is granted no requests; ask the operator", cause="tier")
         self._count(caller, quota, _THROTTLED if "throttle" in in_force else 1)
-
-    def _tier(self, tier: str, in_force: tuple[str, ...]) -> str:
-        """The tier after the steps down that hold; the policy names the least trusted tier first."""
-        if tier not in self._policy.tiers:
-            return tier
-        return self._policy.tiers[max(0, self._policy.tiers.index(tier) - in_force.count("tier_down"))]
 
     def _count(self, caller: Caller, quota: Quota, divisor: int) -> None:
         for item in (

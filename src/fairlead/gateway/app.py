@@ -269,7 +269,7 @@ class Gateway:
         if rule.safe_completion:
             return relay.written(rule.safe_completion.strip())
         answer = await self._asked(request, chat, render.care(rule))
-        again = await self._ruled(request, [chat.asked.answered(text) for text in answer.texts], "response")
+        again = await self._ruled(request, [chat.asked.answered(text) for text in answer.texts], "response", rule.id)
         if again.action == "safe_complete":
             raise self._withheld("block", again.rule)
         return answer
@@ -285,12 +285,14 @@ class Gateway:
         request.answers += answer.texts
         return answer
 
-    async def _ruled(self, request: _Request, conversations: list[Conversation], surface: Surface) -> Ruling:
-        """The strictest ruling. Raises Refusal unless something may be delivered."""
+    async def _ruled(self, request: _Request, conversations: list[Conversation], surface: Surface, care: str = "") -> Ruling:
+        """The strictest ruling. Raises Refusal unless something may be delivered. `care` is the rule that the model answered
+        under, when it was asked again."""
         verdicts = [await self._judged(conversation, surface) for conversation in conversations]
-        ruling = strictest(decide(self._policy, request.tier or "", request.account, verdict, surface) for verdict in verdicts)
+        rulings = [decide(self._policy, request.tier or "", request.account, verdict, surface) for verdict in verdicts]
+        request.signals += [Signals(surface, r.harm, len(r.kept), choice, care) for choice, r in enumerate(rulings)]
+        ruling = strictest(rulings)
         request.rulings.append(ruling)
-        request.signals.append(Signals(surface, ruling.harm))
         request.surface = surface
         if ruling.error is not None:
             message = "the request could not be judged, so nothing is delivered; try later"

@@ -191,6 +191,13 @@ class Memory:
         self.rows: dict[tuple[type[Struct], str], Struct] = {}
         self.history: dict[str, list[Event]] = {}
 
+    def copy(self) -> Memory:
+        """Rows that go their own way from here on."""
+        other = Memory()
+        other.rows = dict(self.rows)
+        other.history = {account: list(events) for account, events in self.history.items()}
+        return other
+
     def get(self, kind: type[R], id: str) -> R | None:
         """As in `Rows`."""
         return self.rows.get((kind, id))  # type: ignore[return-value]  # the key holds the type

@@ -30,6 +30,11 @@ def by_score(detect: Detect) -> Callable[[float | None], Outcome]:
     return evaluate
 
 
+def allowed_below(detect: Detect) -> float:
+    """`by_score` allows the scores from 0 to below this, and no other: for whoever must look at very many."""
+    return detect.review
+
+
 def evaluator(rule: Rule) -> Evaluator:
     """The rule over an event. Raises ExpressionError for a condition that the policy's loader would have refused."""
     if rule.detect is not None:

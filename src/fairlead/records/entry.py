@@ -59,10 +59,17 @@ class KeyRevoked(Payload, frozen=True, tag="key.revoked"):
 
 
 class Signals(Struct, frozen=True):
-    """The scores that the judge gave to one surface of a request, by signal name; a signal that is missing is not named."""
+    """What the judge found in one text of a request: scores by signal name; a signal that is missing is not named.
+
+    `kept` says how many of the decision's `verdicts` are of this text, in their order. `choice` counts, from 0, the answers
+    that were judged together. `care` names the rule under which the model was asked again for this answer.
+    """
 
     surface: str
     scores: dict[str, float]
+    kept: int = 0
+    choice: int = 0
+    care: str = ""
 
 
 class Decided(Payload, frozen=True, tag="request.decided"):

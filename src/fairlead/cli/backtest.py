@@ -1,0 +1,173 @@
+"""`fairlead policy backtest`: what a policy would have done with what happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from fairlead.cli.moment import moment
+from fairlead.enforce.settle import Settlement
+from fairlead.investigate.backtest import Report, backtest
+from fairlead.investigate.changes import RuleChange
+from fairlead.investigate.rejudge import Contents, Rejudge, rejudging
+from fairlead.judge.cascade import Judge
+from fairlead.ledger.log import read
+from fairlead.policy.document import Policy
+from fairlead.policy.load import load
+from fairlead.records.errors import InputError
+from fairlead.records.figure import Figure
+
+LEDGER = typer.Option(help="The ledger: a file, or the URL of a PostgreSQL database. It is only read.")
+_WIDTH = 128
+SINCE = typer.Option(help="From when on: 30d, 12h, 90m ago, or a date. What came before is the history, as it was.")
+
+
+def backtest_command(
+    new: Annotated[Path, typer.Argument(help="The policy file to try.")],
+    ledger: Annotated[str, LEDGER],
+    since: Annotated[str, SINCE] = "30d",
+    disagreements: Annotated[int, typer.Option(min=0, help="How many requests to name that come out otherwise.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    rejudge: Annotated[
+        bool, typer.Option("--rejudge", help="Judge stored content anew in place of the recorded signals.")
+    ] = False,
+    heads: Annotated[Path | None, typer.Option(help="With --rejudge: folder of the judge's heads.")] = None,
+    encoder: Annotated[Path | None, typer.Option(help="With --rejudge: folder of the judge's encoder.")] = None,
+    master_key: Annotated[str | None, typer.Option(help="With --rejudge: the master key of the stored content.")] = None,
+) -> None:
+    """Decide what the ledger holds anew, under another policy, with the signals that were recorded."""
+    policy = load(new)
+    anew = _rejudge(policy, heads, encoder, _contents(ledger, master_key)) if rejudge else None
+    report = tried(policy, ledger, moment(since, time.time()), disagreements, anew)
+    if json:
+        print(msgspec.json.encode(report).decode())
+    else:
+        show(report, Console(width=_WIDTH))
+
+
+def tried(policy: Policy, ledger: str, since: float, disagreements: int, rejudge: Rejudge | None = None) -> Report:
+    """The back-test of a policy over a ledger. Raises InputError when there is none."""
+    settle = Settlement(policy).settle
+    return backtest(policy, read(ledger), settle=settle, since=since, rejudge=rejudge, disagreements=disagreements)
+
+
+def _rejudge(policy: Policy, heads: Path | None, encoder: Path | None, contents: Contents) -> Rejudge:
+    return rejudging(Judge.load(policy, heads, encoder), contents)
+
+
+def _contents(ledger: str, master_key: str | None) -> Contents:
+    raise InputError(
+        "--rejudge needs stored content, and no ledger of this version keeps any; leave it out to read the signals"
+    )
+
+
+# ── the report for people ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def show(report: Report, console: Console) -> None:
+    """Print a report as tables."""
+    console.print(f"{report.id} {report.version}, digest {report.policy[:12]}, tried on {_between(report.first, report.last)}")
+    left = ", ".join(f"{n:,} {why}" for why, n in report.left.items())
+    console.print(f"{report.events:,} requests of {report.accounts:,} accounts; {report.replayed:,} decided anew")
+    if left:
+        console.print(f"left as they were: {left}")
+    if report.let_in:
+        console.print(f"{report.let_in:,} were refused because their account was shut out, which it would not have been")
+    if report.rejudged:
+        console.print(f"{report.rejudged:,} texts were judged anew; of the others the recorded signals were read")
+    _show_rules(report, console)
+    _show_actions(report.actions, console)
+    pairs = {"cases opened": report.cases, "put before reviewers": report.queued}
+    pairs |= {f"accounts in tier {tier}": pair for tier, pair in report.tiers.items()}
+    pairs |= {f"accounts at step {step}": pair for step, pair in report.steps.items()}
+    table = Table(*_columns("", "before", "after"))
+    for name, (before, after) in pairs.items():
+        table.add_row(name, f"{before:,}", f"{after:,}" if before == after else f"[bold]{after:,}[/]")
+    console.print(table)
+    if report.untested:
+        console.print(f"patterns that are new or rewritten found nothing here, in {', '.join(report.untested)}: --rejudge")
+    _show_disagreements(report, console)
+
+
+def _show_rules(report: Report, console: Console) -> None:
+    names = (
+        "rule",
+        "state",
+        "before",
+        "after",
+        "newly hit",
+        "no longer",
+        "unsure",
+        "needs --rejudge",
+        "precision",
+        "of newly hit",
+    )
+    table = Table(*_columns(*names, left=2))
+    quiet = 0
+    for rule in report.rules:
+        if not _moved(rule):
+            quiet += 1
+            continue
+        table.add_row(
+            rule.rule,
+            rule.state,
+            f"{rule.before:,}",
+            f"{rule.after:,}",
+            f"{rule.newly_hit:,}",
+            f"{rule.no_longer_hit:,}",
+            f"{rule.unsure_before:,} → {rule.unsure_after:,}",
+            f"{rule.undetermined:,}",
+            _share(rule.precision),
+            _share(rule.precision_newly_hit),
+        )
+    if table.row_count:
+        console.print(table)
+    console.print(f"{quiet} rules find what they found")
+
+
+def _moved(rule: RuleChange) -> bool:
+    return bool(rule.newly_hit or rule.no_longer_hit or rule.undetermined or rule.unsure_before != rule.unsure_after)
+
+
+def _show_actions(actions: Mapping[str, Mapping[str, int]], console: Console) -> None:
+    afters = sorted({after for row in actions.values() for after in row})
+    table = Table(*_columns("before ╲ after", *afters))
+    for before, row in actions.items():
+        table.add_row(before, *(f"{row[after]:,}" if after in row else "" for after in afters))
+    if actions:
+        console.print(table)
+
+
+def _show_disagreements(report: Report, console: Console) -> None:
+    if not report.disagreements:
+        return
+    table = Table(*_columns("entry", "request", "account", "before", "after", "rules", left=6), title="to review")
+    for one in report.disagreements:
+        rules = ", ".join(f"{rule} {change}" for rule, change in one.rules.items())
+        table.add_row(str(one.seq), one.request, one.account or "", one.before, one.after, rules)
+    console.print(table)
+
+
+def _columns(*names: str, left: int = 1) -> list[Column]:
+    return [Column(name, justify="left" if at < left else "right", overflow="fold") for at, name in enumerate(names)]
+
+
+def _share(figure: Figure) -> str:
+    if figure.value is None or figure.low is None or figure.high is None:
+        return "no labels"
+    return f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}] n={figure.n}"
+
+
+def _between(first: float | None, last: float | None) -> str:
+    if first is None or last is None:
+        return "nothing: no request lies in that time"
+    days = [datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M") for at in (first, last)]
+    return f"{days[0]} – {days[1]} UTC"

@@ -1,0 +1,84 @@
+"""What the back-test foretells is what a running gateway does: over HTTP, with the judge and the model's server of its
+tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openai
+import pytest
+from test_backtest import assert_nothing_changed
+
+from fairlead.enforce.settle import Settlement
+from fairlead.investigate.backtest import Report, backtest
+from fairlead.ledger.log import read
+from fairlead.policy.document import Policy
+from fairlead.policy.load import parse
+from tests.gateway.house import POLICY, House, house
+
+# (tier, text, choices, what the model says): together every way through the gateway.
+TRAFFIC = [
+    ("public", "hello", 1, ["hi"]),
+    ("public", "bring goblins", 1, ["unasked"]),
+    ("public", "maybe-goblins", 1, ["unasked"]),
+    ("public", "sorrow", 1, ["unasked"]),
+    ("public", "hello", 2, ["fine", "goblins"]),
+    ("public", "comets", 2, ["comets", "maybe-sorrow"]),
+    ("public", "bring goblins", 1, ["unasked"]),
+    ("trusted", "bring goblins", 1, ["a careful answer"]),
+    ("trusted", "bring goblins", 1, ["goblins, carefully"]),
+    ("trusted", "bring goblins", 1, ["maybe-goblins"]),
+    ("trusted", "hello", 1, ["goblins", "a careful answer"]),
+    ("trusted", "sorrow", 1, ["hello"]),
+    ("public", "bring goblins", 1, ["unasked"]),
+    ("public", "hello", 1, ["hi"]),
+]
+
+
+def served(folder: Path, policy: Policy) -> House:
+    folder.mkdir()
+    with house(folder, policy) as home:
+        for tier, text, n, says in TRAFFIC:
+            home.stub.says = list(says)
+            with openai.OpenAI(base_url=f"{home.url}/v1", api_key=home.keys[tier], max_retries=0, timeout=10) as client:
+                try:
+                    client.chat.completions.create(model="toy", messages=[{"role": "user", "content": text}], n=n)
+                except openai.APIStatusError as refused:
+                    assert refused.status_code in (400, 403)
+        return home
+
+
+def reported(policy: Policy, home: House) -> Report:
+    return backtest(policy, read(home.path), settle=Settlement(policy).settle)
+
+
+@pytest.fixture(scope="module")
+def policy() -> Policy:
+    return parse(POLICY)
+
+
+def test_the_policy_in_force_changes_nothing(tmp_path: Path, policy: Policy) -> None:
+    home = served(tmp_path / "a", policy)
+    report = reported(policy, home)
+    assert_nothing_changed(report)
+    assert report.replayed + sum(report.left.values()) == len(TRAFFIC)
+    assert {signals.care for decided in home.decided() for signals in decided.signals} == {"", "goblins"}
+    assert max(signals.choice for decided in home.decided() for signals in decided.signals) == 1
+    assert sum(report.left.values()) > 0, "the account was suspended on the way"
+
+
+def test_a_policy_in_shadow_foretells_itself_in_force(tmp_path: Path) -> None:
+    text = POLICY.replace("    reason: We do", "    safe_completion: No goblins here.\n    reason: We do")
+    shadow, enforced = parse(text.replace("state: enforce", "state: shadow")), parse(text)
+    tried, real = served(tmp_path / "a", shadow), served(tmp_path / "b", enforced)
+    report, truth = reported(enforced, tried), reported(enforced, real)
+    assert_nothing_changed(truth)
+    foretold: dict[str, int] = {}
+    for after in report.actions.values():
+        foretold = {action: foretold.get(action, 0) + after.get(action, 0) for action in foretold | after}
+    done = [decided.action for decided in real.decided()]
+    assert foretold == {action: done.count(action) for action in set(done)}
+    assert {name: pair[1] for name, pair in report.steps.items()} == {name: pair[0] for name, pair in truth.steps.items()}
+    assert report.cases[1] == truth.cases[0]
+    assert report.queued[1] == truth.queued[0]
+    assert foretold["refuse"] > 0, "the account is suspended on the way"
