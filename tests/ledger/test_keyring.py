@@ -74,7 +74,7 @@ def test_another_master_key_is_told_at_once_and_nothing_is_lost(keys: str) -> No
     key = keyring.key("acct_0")
     keyring.close()
     before = wrapped_keys(keys)
-    with pytest.raises(InputError, match=f"under the master key {MASTER.id}, and {OTHER.id} was given"):
+    with pytest.raises(InputError, match=f"under the master key {MASTER.id}, not {OTHER.id}"):
         Keyring(keys, OTHER)
     assert wrapped_keys(keys) == before
     again = Keyring(keys, MASTER)

@@ -151,7 +151,7 @@ class Keyring:
         with self._store.transaction() as db:
             in_force = _state(db)[1]
             if in_force not in ("", old.id, new.id):
-                raise InputError(f"the keys in {self.place} are under the master key {in_force}, not {old.id}; give that one")
+                raise self._under(in_force, old)
             db.do("UPDATE keyring SET master = ?", new.id)
             db.do(_UNCLEAN)
         wrapped = 0
@@ -176,11 +176,11 @@ class Keyring:
         if in_force == master.id:
             return
         if db.one("SELECT 1 FROM keys LIMIT 1") is not None:
-            raise InputError(
-                f"the keys in {self.place} are under the master key {in_force}, and {master.id} was given; give that one"
-                " (nothing was changed)"
-            )
+            raise self._under(in_force, master)
         db.do("UPDATE keyring SET master = ?", master.id)
+
+    def _under(self, in_force: str, master: Master) -> InputError:
+        return InputError(f"the keys in {self.place} are under the master key {in_force}, not {master.id}; give that one")
 
     def _made(self, account: str, day: int, master: Master) -> tuple[str, bytes]:
         fresh = os.urandom(KEY_BYTES)
