@@ -37,6 +37,8 @@ _UNDER_ANOTHER = "SELECT account, day, master, wrapped FROM keys WHERE master <>
 _REWRAP = "UPDATE keys SET master = ?, wrapped = ? WHERE account = ? AND day = ? AND wrapped = ?"
 _ERASE = "INSERT INTO erased (account, asked) VALUES (?, ?) ON CONFLICT (account) DO NOTHING"
 _UNCLEAN = "UPDATE keyring SET unclean = unclean + 1"
+# A server keeps samples of what stands in a column, for its plans: wrapped keys that no deletion reaches.
+_NO_SAMPLES = "ALTER TABLE keys ALTER COLUMN wrapped SET STATISTICS 0"
 _OWN = -1
 _MOST_KNOWN = 4_096
 
@@ -68,6 +70,8 @@ class Keyring:
                     db.do(table)
                 if db.one(_STATE) is None:
                     db.do("INSERT INTO keyring VALUES ('', '', 0)")
+                    if is_server(place):
+                        db.do(_NO_SAMPLES)
                 if master is not None:
                     self._admit(db, master)
             self._overwrite()
