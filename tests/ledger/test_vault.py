@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -194,6 +194,37 @@ def test_an_erased_account_is_gone_from_key_store_and_contents_and_the_log_says_
         assert ledger.state.erased("ann")
         assert not ledger.state.erased("bob")
         assert differences(ledger.store, ledger.entries()) == []
+
+
+class Overtaken(Keyring):
+    """A keyring whose user is overtaken by an erasure just after it got the key."""
+
+    then: Callable[[], object] | None = None
+
+    def key(self, account: str, day: int = -1, *, make: bool = False) -> bytes:
+        found = super().key(account, day, make=make)
+        if self.then is not None:
+            then, self.then = self.then, None
+            then()
+        return found
+
+
+@pytest.mark.parametrize("what", ["put", "read"])
+def test_an_erasure_that_comes_in_between_wins(place: str, mine: str, what: str) -> None:
+    def erase() -> None:
+        with opened(place, mine) as other:
+            other.erase(["ann"], "dpo")
+
+    with opened(place, mine) as vault:
+        ref = vault.put("ann", TEXT)
+    with Ledger(place, producer="p", clock=lambda: 0.0) as ledger, closing(Overtaken(mine, MASTER)) as keyring:
+        vault = Vault(ledger, keyring, clock=lambda: 1_000.5 * DAY)
+        keyring.then = erase
+        with pytest.raises(VaultError, match=r"was (destroyed|erased)"):
+            vault.put("ann", TEXT) if what == "put" else vault.read(ref, by="eve", purpose="case 7")
+        assert ciphertexts(vault) == {}
+    assert payloads(place, ContentRead) == []
+    assert payloads(place, AccountErased) == [AccountErased("ann", "dpo")]
 
 
 def test_what_was_built_from_an_erased_account_is_named(place: str, mine: str) -> None:
@@ -470,3 +501,18 @@ def test_an_older_ledger_gets_the_table_with_its_entries_in_place(place: str, mi
     with opened(place, mine) as vault:
         assert vault.put("ann", TEXT)
     assert verify(place).root == before
+
+
+def test_a_server_that_keeps_the_log_never_has_a_key(mine: str, postgres: object) -> None:
+    """By default the keys are in a file even then: what lingers in the server's pages and its own log is unreadable."""
+    place = postgres.create_database("ledger_without_keys")  # type: ignore[attr-defined]
+    with opened(place, mine) as vault:
+        for _ in range(5):
+            vault.put("ann", TEXT)
+        wrapped = set(wrapped_keys(mine).values())
+        sealed = set(ciphertexts(vault).values())
+        vault.erase(["ann"], "dpo")
+    files = [path for path in (postgres._folder / "data").rglob("*") if path.is_file()]  # type: ignore[attr-defined]
+    assert found_in(files, {TEXT.encode(), *wrapped}) == set()
+    assert found_in(files, sealed), "positive control: the server's log still has the ciphertext"
+    assert found_in(files_of(mine), wrapped) == set()

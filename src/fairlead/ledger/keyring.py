@@ -37,6 +37,8 @@ _UNDER_ANOTHER = "SELECT account, day, master, wrapped FROM keys WHERE master <>
 _REWRAP = "UPDATE keys SET master = ?, wrapped = ? WHERE account = ? AND day = ? AND wrapped = ?"
 _ERASE = "INSERT INTO erased (account, asked) VALUES (?, ?) ON CONFLICT (account) DO NOTHING"
 _UNCLEAN = "UPDATE keyring SET unclean = unclean + 1"
+# A server keeps samples of what stands in a column, for its plans: wrapped keys that no deletion reaches.
+_NO_SAMPLES = "ALTER TABLE keys ALTER COLUMN wrapped SET STATISTICS 0"
 _OWN = -1
 _MOST_KNOWN = 4_096
 
@@ -68,6 +70,8 @@ class Keyring:
                     db.do(table)
                 if db.one(_STATE) is None:
                     db.do("INSERT INTO keyring VALUES ('', '', 0)")
+                    if is_server(place):
+                        db.do(_NO_SAMPLES)
                 if master is not None:
                     self._admit(db, master)
             self._overwrite()
@@ -151,7 +155,7 @@ class Keyring:
         with self._store.transaction() as db:
             in_force = _state(db)[1]
             if in_force not in ("", old.id, new.id):
-                raise InputError(f"the keys in {self.place} are under the master key {in_force}, not {old.id}; give that one")
+                raise self._under(in_force, old)
             db.do("UPDATE keyring SET master = ?", new.id)
             db.do(_UNCLEAN)
         wrapped = 0
@@ -176,11 +180,11 @@ class Keyring:
         if in_force == master.id:
             return
         if db.one("SELECT 1 FROM keys LIMIT 1") is not None:
-            raise InputError(
-                f"the keys in {self.place} are under the master key {in_force}, and {master.id} was given; give that one"
-                " (nothing was changed)"
-            )
+            raise self._under(in_force, master)
         db.do("UPDATE keyring SET master = ?", master.id)
+
+    def _under(self, in_force: str, master: Master) -> InputError:
+        return InputError(f"the keys in {self.place} are under the master key {in_force}, not {master.id}; give that one")
 
     def _made(self, account: str, day: int, master: Master) -> tuple[str, bytes]:
         fresh = os.urandom(KEY_BYTES)

@@ -167,8 +167,8 @@ def open_master(named: str | None, environment: Mapping[str, str], apart: Sequen
     for folder in apart:
         if folder.resolve() in file.parents:
             raise InputError(
-                f"the master key {named} lies in {folder.resolve()}, with what it protects: whoever copies the folder has both;"
-                " keep it elsewhere"
+                f"the master key {named} lies in {folder.resolve()}, with what it protects; keep it where no copy of that"
+                " folder is"
             )
     return Local.parse(secret(file, "master key"))
 
