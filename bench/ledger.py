@@ -1,53 +1,138 @@
-"""The ledger's speed on this disk: durable appends alone and in batches, beside plain SQLite commits, and verification."""
+"""The ledger's speed on this disk, on SQLite and on PostgreSQL; in full also beside plain commits, and with ten million entries.
+
+Of the entries that the gateway writes nine in ten say that a request was allowed; one in ten has effects on one of 10,000 accounts.
+"""
 
 from __future__ import annotations
 
+import random
 import sqlite3
+import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
+import psycopg
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bench.ledger_scale import scale
 from bench.report import main
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.verify import verify
 from fairlead.records.entry import Decided
 from fairlead.records.figure import Figure
+from tests.postgres import Postgres, PostgresMissing
 
-ENTRY = Decided("req_0123456789abcdef", "allow", "rule", 200, "acct_0123", "public", policy="ab" * 32, judge="judge/0.1.0/abc")
+ALLOWED = Decided(
+    "req_0123456789abcdef", "allow", "rule", 200, "acct_00001", "public", policy="ab" * 32, judge="judge/0.1.0/abc"
+)
+BLOCKED = replace(ALLOWED, action="block", status=400, rule="weapons.uplift", points=2)
+ACCOUNTS, EFFECTS = 10_000, 10  # one entry in so many has effects
+CALLERS = 16
+
+
+class Extent(Struct, frozen=True):
+    """How much is measured: commits of one entry, appends of each of the callers, and batches of 1,000, in each round."""
+
+    rounds: int
+    singles: int
+    each: int
+    batches: int
+
+
+QUICK, FULL = Extent(3, 100, 20, 5), Extent(9, 300, 60, 20)
 
 
 def run(quick: bool) -> list[Figure]:
-    """Rounds alternate between us and the plain commit, so that a slow moment of the disk hits both."""
-    rounds, singles, batches, batch = (3, 100, 10, 1000) if quick else (9, 300, 40, 1000)
-    alone: list[float] = []
-    plain: list[float] = []
-    batched: list[float] = []
-    verified: list[float] = []
+    """The speeds on both stores; without a PostgreSQL server the figures of that are missing."""
+    extent = QUICK if quick else FULL
     with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as name:
-        folder = Path(name)
-        rival = sqlite3.connect(folder / "plain.db", isolation_level=None)
-        rival.execute("PRAGMA journal_mode=WAL")
-        rival.execute("PRAGMA synchronous=FULL")
-        rival.execute("CREATE TABLE entries (seq INTEGER PRIMARY KEY, body BLOB)")
-        with Ledger(folder / "ledger.db", producer="bench") as ledger:
-            for _ in range(rounds):
-                alone.append(_rate(singles, lambda: ledger.append(ENTRY)))
-                plain.append(_rate(singles, lambda: rival.execute("INSERT INTO entries (body) VALUES (?)", (b"x" * 300,))))
-                batched.append(batch * _rate(batches, lambda: ledger.append(*[ENTRY] * batch)))
-        rival.close()
-        for _ in range(rounds):
-            start = time.perf_counter()
-            found = verify(folder / "ledger.db")
-            verified.append(found.size / (time.perf_counter() - start))
-            if not found.whole:
-                raise RuntimeError(f"the bench's own ledger is not whole: {found.problem}")
+        figures = speeds(f"{name}/ledger.db", None if quick else commits_of_sqlite(Path(name) / "plain.db"), extent)
+    try:
+        server = Postgres()
+    except PostgresMissing as missing:
+        print(f"no PostgreSQL: {missing}", file=sys.stderr)
+    else:
+        with server:
+            place = server.create_database("ledger")
+            found = speeds(place, None if quick else commits_of_postgres(server.create_database("plain")), extent)
+        figures += [replace(figure, name=f"postgres.{figure.name}") for figure in found]
+    return figures if quick else figures + scale(lambda draw, n, until: mixed(draw, n, until))
+
+
+def mixed(draw: random.Random, n: int, until: float) -> list[Decided]:
+    """What the gateway appends; points count until then."""
     return [
-        Figure("appends_per_s", median(alone), "1/s", min(alone), max(alone), rounds, rival=median(plain)),
-        Figure("batched_appends_per_s", median(batched), "1/s", min(batched), max(batched), rounds),
-        Figure("verified_per_s", median(verified), "1/s", min(verified), max(verified), rounds),
+        replace(BLOCKED, account=f"acct_{draw.randrange(ACCOUNTS):05d}", points_expire=until) if i % EFFECTS == 0 else ALLOWED
+        for i in range(n)
     ]
+
+
+def speeds(place: str, commit: Callable[[], object] | None, extent: Extent) -> list[Figure]:
+    """Rounds alternate between us and the plain commit, so that a slow moment of the disk hits both."""
+    draw, rates = (
+        random.Random(0),
+        {name: list[float]() for name in ("alone", "plain", "shared", "allowed", "mixed", "verified")},
+    )
+    with Ledger(place, producer="bench") as ledger:
+        for _ in range(extent.rounds):
+            batches = [mixed(draw, 1_000, 2.0**32) for _ in range(extent.batches)]
+            rates["alone"].append(_rate(extent.singles, lambda: ledger.append(ALLOWED)))
+            if commit is not None:
+                rates["plain"].append(_rate(extent.singles, commit))
+            rates["shared"].append(_shared(ledger, extent.each))
+            rates["allowed"].append(1_000 * _rate(extent.batches, lambda: ledger.append(*[ALLOWED] * 1_000)))
+            rates["mixed"].append(1_000 * _rate(extent.batches, lambda: ledger.append(*batches.pop())))
+    for _ in range(extent.rounds):
+        start = time.perf_counter()
+        found = verify(place)
+        rates["verified"].append(found.size / (time.perf_counter() - start))
+        if not found.whole:
+            raise RuntimeError(f"the bench's own ledger is not whole: {found.problem}")
+    rival = median(rates["plain"]) if rates["plain"] else None
+    return [
+        _figure("appends_per_s", rates["alone"], rival),
+        _figure("shared_appends_per_s", rates["shared"], rival),
+        _figure("batched_appends_per_s", rates["mixed"]),
+        _figure("batched_allowed_appends_per_s", rates["allowed"]),
+        _figure("verified_per_s", rates["verified"]),
+    ]
+
+
+def commits_of_sqlite(path: Path) -> Callable[[], object]:
+    """A plain commit of 300 bytes in the same folder, as durable as ours."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    db.execute("CREATE TABLE plain (seq INTEGER PRIMARY KEY, body BLOB)")
+    return lambda: db.execute("INSERT INTO plain (body) VALUES (?)", (b"x" * 300,))
+
+
+def commits_of_postgres(url: str) -> Callable[[], object]:
+    """The same in a database of the same server."""
+    db = psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+    db.execute("CREATE TABLE plain (seq BIGSERIAL PRIMARY KEY, body BYTEA)")
+    return lambda: db.execute("INSERT INTO plain (body) VALUES (%s)", (b"x" * 300,))
+
+
+def _shared(ledger: Ledger, each: int) -> float:
+    """Entries a second of callers in one process, each of which waits for the acknowledgement before it goes on."""
+
+    def call() -> None:
+        for _ in range(each):
+            ledger.append(ALLOWED)
+
+    threads = [threading.Thread(target=call) for _ in range(CALLERS)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return CALLERS * each / (time.perf_counter() - start)
 
 
 def _rate(n: int, act: Callable[[], object]) -> float:
@@ -55,6 +140,10 @@ def _rate(n: int, act: Callable[[], object]) -> float:
     for _ in range(n):
         act()
     return n / (time.perf_counter() - start)
+
+
+def _figure(name: str, rates: Sequence[float], rival: float | None = None) -> Figure:
+    return Figure(name, median(rates), "1/s", min(rates), max(rates), len(rates), rival=rival)
 
 
 if __name__ == "__main__":
