@@ -32,6 +32,7 @@ _ROOTS = "SELECT hash FROM roots WHERE level = ? AND position >= ? AND position 
 _INSERT = "INSERT INTO entries (seq, body, leaf, chain) VALUES (?, ?, ?, ?)"
 _INSERT_ROOT = "INSERT INTO roots (level, position, hash) VALUES (?, ?, ?)"
 _MOST_TOGETHER = 256  # callers in one commit
+_GATHER_S = 0.0001  # far below what a sync takes
 _PATIENCE_S = 30.0  # how long a server may be away before a caller is told
 _PAUSE_S = 0.2
 
@@ -73,7 +74,7 @@ class Ledger:
         self._tree: proof.Tree | None = None
         self._waiting: deque[_Waiting] = deque()
         self._mutex, self._served, self._led = threading.Lock(), threading.Condition(), False
-        self._size = -1
+        self._size, self._shared = -1, 0
         self.refresh()
 
     def append(self, *payloads: Payload) -> tuple[Entry, ...]:
@@ -185,7 +186,8 @@ class Ledger:
     def _write_together(self, waiting: _Waiting) -> None:
         """Wait until somebody wrote for this caller, or nobody is writing: then write for all that wait.
 
-        Who was written for goes on at once and may wait again while the next commit is under way, so that commits are shared.
+        Who was written for goes on at once, and may wait again while the next commit is under way. Where several shared the
+        last commit the next one gives them a moment to come back: nearly all share it then, and without it only half of them.
         """
         leads, together, results = False, list[_Waiting](), list[Written]()
         try:
@@ -194,8 +196,11 @@ class Ledger:
                 if waiting.written is not None:
                     return
                 leads = self._led = True
-                together = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_TOGETHER))]
+            if self._shared > 2:
+                time.sleep(_GATHER_S)
             with self._mutex:
+                together = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_TOGETHER))]
+                self._shared = len(together)
                 results = self._write([each.compose for each in together])
         finally:  # whatever happens, nobody waits for ever
             if leads:
