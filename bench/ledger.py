@@ -1,6 +1,7 @@
-"""The ledger's speed on this disk, on SQLite and on PostgreSQL; in full also beside plain commits, and with ten million entries.
+"""The ledger's speed on this disk, on SQLite and PostgreSQL; in full also beside plain commits, and with ten million entries.
 
-Of the entries that the gateway writes nine in ten say that a request was allowed; one in ten has effects on one of 10,000 accounts.
+What is appended in batches is like what a gateway says: nine of ten requests are allowed, and one has effects on one of 10,000
+accounts. Otherwise requests are allowed.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def run(quick: bool) -> list[Figure]:
             place = server.create_database("ledger")
             found = speeds(place, None if quick else commits_of_postgres(server.create_database("plain")), extent)
         figures += [replace(figure, name=f"postgres.{figure.name}") for figure in found]
-    return figures if quick else figures + scale(lambda draw, n, until: mixed(draw, n, until))
+    return figures if quick else figures + scale(mixed)
 
 
 def mixed(draw: random.Random, n: int, until: float) -> list[Decided]:
@@ -78,15 +79,15 @@ def speeds(place: str, commit: Callable[[], object] | None, extent: Extent) -> l
         random.Random(0),
         {name: list[float]() for name in ("alone", "plain", "shared", "allowed", "mixed", "verified")},
     )
+    batches = iter([mixed(draw, 1_000, 2.0**32) for _ in range(extent.rounds * extent.batches)])
     with Ledger(place, producer="bench") as ledger:
         for _ in range(extent.rounds):
-            batches = [mixed(draw, 1_000, 2.0**32) for _ in range(extent.batches)]
             rates["alone"].append(_rate(extent.singles, lambda: ledger.append(ALLOWED)))
             if commit is not None:
                 rates["plain"].append(_rate(extent.singles, commit))
             rates["shared"].append(_shared(ledger, extent.each))
             rates["allowed"].append(1_000 * _rate(extent.batches, lambda: ledger.append(*[ALLOWED] * 1_000)))
-            rates["mixed"].append(1_000 * _rate(extent.batches, lambda: ledger.append(*batches.pop())))
+            rates["mixed"].append(1_000 * _rate(extent.batches, lambda: ledger.append(*next(batches))))
     for _ in range(extent.rounds):
         start = time.perf_counter()
         found = verify(place)

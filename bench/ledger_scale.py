@@ -24,13 +24,15 @@ SMALL, LARGE, BATCH = 1_000_000, 10_000_000, 10_000
 SPAN_S = 30 * 86_400.0  # what the log covers
 HEAVY, HEAVY_EVERY = "acct_heavy", 1_000  # one account has one entry in so many, all with effects
 _VERIFY = """
-import resource, sys, time
+import re, sys, time
+from pathlib import Path
 from fairlead.ledger.verify import verify
 start = time.perf_counter()
 found = verify(sys.argv[1])
 seconds = time.perf_counter() - start
 assert found.whole, found.problem
-print(found.size / seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+# Not `ru_maxrss`: a child inherits what its parent had when it was forked.
+print(found.size / seconds, int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024)
 """
 
 
@@ -42,7 +44,7 @@ def scale(compose: Callable[[random.Random, int, float], list[Decided]]) -> list
         built, large = _grown(place, LARGE, compose), _verified(place)
         bytes_each = place.stat().st_size / LARGE
         opened = [_opened(place) for _ in range(9)]
-        accounts = [f"acct_{random.Random(1).randrange(10_000):05d}" for _ in range(200)]
+        accounts = [f"acct_{number:05d}" for number in random.Random(1).sample(range(10_000), 200)]
         ordinary, heavy = _asked(place, accounts), [each for _ in range(9) for each in _asked(place, [HEAVY])]
         proofs = _proven(place)
     return [
