@@ -32,6 +32,7 @@ _ROOTS = "SELECT hash FROM roots WHERE level = ? AND position >= ? AND position 
 _INSERT = "INSERT INTO entries (seq, body, leaf, chain) VALUES (?, ?, ?, ?)"
 _INSERT_ROOT = "INSERT INTO roots (level, position, hash) VALUES (?, ?, ?)"
 _MOST_TOGETHER = 256  # callers in one commit
+_GATHER_S = 0.0001  # far below what a sync takes
 _PATIENCE_S = 30.0  # how long a server may be away before a caller is told
 _PAUSE_S = 0.2
 
@@ -72,8 +73,8 @@ class Ledger:
         self.state = State(self._committed)
         self._tree: proof.Tree | None = None
         self._waiting: deque[_Waiting] = deque()
-        self._mutex = threading.Lock()
-        self._size = -1
+        self._mutex, self._served, self._led = threading.Lock(), threading.Condition(), False
+        self._size, self._shared = -1, 0
         self.refresh()
 
     def append(self, *payloads: Payload) -> tuple[Entry, ...]:
@@ -87,15 +88,8 @@ class Ledger:
         """As `append`, of payloads that are composed upon a state which holds everything before them."""
         waiting = _Waiting(compose)
         self._waiting.append(waiting)
-        with self._mutex:
-            while waiting.written is None:
-                together = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_TOGETHER))]
-                results: list[Written] = [LedgerError("stopped while it was written")] * len(together)
-                try:
-                    results = self._write([each.compose for each in together])
-                finally:  # whatever happens, nobody waits for ever
-                    for each, result in zip(together, results, strict=True):
-                        each.written = result
+        while waiting.written is None:
+            self._write_together(waiting)
         if isinstance(waiting.written, Exception):
             raise waiting.written
         return waiting.written
@@ -197,6 +191,34 @@ class Ledger:
                 self._committed.take(batch.pending.changes)
                 self._size, self._tree = batch.size, batch.tree
                 return batch.results
+
+    def _write_together(self, waiting: _Waiting) -> None:
+        """Wait until somebody wrote for this caller, or nobody is writing: then write for all that wait.
+
+        Who was written for goes on at once, and may wait again while the next commit is under way. Where several shared the
+        last commit the next one gives them a moment to come back: nearly all share it then, and without it only half of them.
+        """
+        leads, together, results = False, list[_Waiting](), list[Written]()
+        try:
+            with self._served:
+                self._served.wait_for(lambda: waiting.written is not None or not self._led)
+                if waiting.written is not None:
+                    return
+                leads = self._led = True
+            if self._shared > 2:
+                time.sleep(_GATHER_S)
+            with self._mutex:
+                together = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_TOGETHER))]
+                self._shared = len(together)
+                results = self._write([each.compose for each in together])
+        finally:  # whatever happens, nobody waits for ever
+            if leads:
+                stopped = [LedgerError("stopped while it was written")] * len(together)
+                with self._served:
+                    for each, result in zip(together, results or stopped, strict=True):
+                        each.written = result
+                    self._led = False
+                    self._served.notify_all()
 
     def _batch(self, db: Connection, size: int, head: bytes) -> _Batch:
         # The tree grows with the batch: it is ours again once that is committed, and computed anew after whatever went wrong.
