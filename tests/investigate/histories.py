@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from fairlead.enforce.settle import Settlement
+from fairlead.investigate.recorded import CUT
 from fairlead.ledger.fold import State, fold
 from fairlead.policy.act import Act
 from fairlead.policy.decide import Ruling, decide, strictest
@@ -30,7 +31,7 @@ from fairlead.records.entry import (
     Reversed,
     Signals,
 )
-from fairlead.records.verdict import CUT, Outcome, RuleVerdict, Verdict
+from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
 
 TIERS = ("low", "middle", "high")
 ACCOUNTS = ("ann", "bob", "cid")
@@ -88,7 +89,9 @@ def _said(rule: Rule, truth: Truth) -> RuleVerdict:
     if score is None:
         return RuleVerdict(rule.id, rule.digest, outcome, stage="heads", evidence="the rule has no trained head")
     if truth.cut and outcome is Outcome.ALLOWED:
-        outcome = Outcome.UNDETERMINED
+        return RuleVerdict(
+            rule.id, rule.digest, by_score(rule.detect)(None), stage="heads", evidence=f"{CUT}9 characters were read"
+        )
     return RuleVerdict(
         rule.id, rule.digest, outcome, score, "heads", "plain", f"{CUT}9 characters were read" if truth.cut else ""
     )

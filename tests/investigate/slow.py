@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from fairlead.enforce.settle import Settlement
+from fairlead.investigate.recorded import CUT
 from fairlead.ledger.fold import fold
 from fairlead.policy.decide import Ruling, decide, strictest
 from fairlead.policy.document import Policy
@@ -24,7 +25,7 @@ from fairlead.records.entry import (
     ReviewQueued,
     Signals,
 )
-from fairlead.records.verdict import CUT, Outcome, RuleVerdict, Verdict
+from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
 
 
 @dataclass
@@ -192,6 +193,6 @@ def _verdict(policy: Policy, signals: Signals, kept: Sequence[RuleVerdict], unkn
         if score is None:
             unknown.add(rule.id)
         if outcome is Outcome.ALLOWED and any(verdict.evidence.startswith(CUT) for verdict in kept):
-            outcome = Outcome.UNDETERMINED
+            outcome, score = by_score(rule.detect)(None), None
         rules.append(RuleVerdict(rule.id, rule.digest, outcome, score))
     return Verdict(tuple(rules), "slow")

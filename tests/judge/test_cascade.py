@@ -18,6 +18,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from fairlead.encodings.encoding import ENCODINGS, Encoding
+from fairlead.investigate.recorded import CUT
 from fairlead.judge import encoder as encoder_module
 from fairlead.judge.cascade import Judge, texts, windows
 from fairlead.judge.encoder import Encoder
@@ -170,7 +171,9 @@ def test_what_lies_beyond_the_first_window_is_seen(judge: Judge) -> None:
 def test_a_text_beyond_the_bound_is_never_allowed(judge: Judge) -> None:
     long = (BENIGN + " ") * (MAX_CHARACTERS // len(BENIGN))
     assert judge.judge(Conversation.of(long[:MAX_CHARACTERS])).outcome is Outcome.ALLOWED
-    assert judge.judge(Conversation.of(long[:MAX_CHARACTERS] + HARMFUL)).outcome is Outcome.UNDETERMINED
+    cut = judge.judge(Conversation.of(long[:MAX_CHARACTERS] + HARMFUL))
+    assert cut.outcome is Outcome.UNDETERMINED
+    assert any(said.evidence.startswith(CUT) for said in cut.rules), "a back-test knows it by this"
 
 
 @given(st.integers(0, 5000))
