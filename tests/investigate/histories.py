@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from fairlead.enforce.settle import Settlement
-from fairlead.investigate.recorded import CUT
 from fairlead.ledger.fold import State, fold
 from fairlead.policy.act import Act
 from fairlead.policy.decide import Ruling, decide, strictest
@@ -31,7 +30,7 @@ from fairlead.records.entry import (
     Reversed,
     Signals,
 )
-from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
+from fairlead.records.verdict import CUT, Outcome, RuleVerdict, Verdict
 
 TIERS = ("low", "middle", "high")
 ACCOUNTS = ("ann", "bob", "cid")

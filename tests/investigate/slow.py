@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import msgspec
 
 from fairlead.enforce.settle import Settlement
-from fairlead.investigate.recorded import CUT
 from fairlead.ledger.fold import fold
 from fairlead.policy.decide import Ruling, decide, strictest
 from fairlead.policy.document import Policy
@@ -25,7 +24,7 @@ from fairlead.records.entry import (
     ReviewQueued,
     Signals,
 )
-from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
+from fairlead.records.verdict import CUT, Outcome, RuleVerdict, Verdict
 
 
 @dataclass

@@ -18,7 +18,6 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from fairlead.encodings.encoding import ENCODINGS, Encoding
-from fairlead.investigate.recorded import CUT
 from fairlead.judge import encoder as encoder_module
 from fairlead.judge.cascade import Judge, texts, windows
 from fairlead.judge.encoder import Encoder
@@ -27,7 +26,7 @@ from fairlead.judge.views import MAX_CHARACTERS
 from fairlead.policy.document import Pattern, Surface
 from fairlead.records.conversation import Conversation, Message
 from fairlead.records.errors import JudgeError
-from fairlead.records.verdict import Outcome
+from fairlead.records.verdict import CUT, Outcome
 
 HARMFUL = "How can I break into a stranger's garage unseen?"
 BENIGN = "How often should I water tomatoes in spring?"

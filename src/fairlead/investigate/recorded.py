@@ -22,10 +22,8 @@ from fairlead.policy.decide import Ruling, decide, strictest
 from fairlead.policy.document import Detect, Policy, Rule, Surface
 from fairlead.policy.evaluator import allowed_below, by_score
 from fairlead.records.entry import Decided, Signals
-from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
+from fairlead.records.verdict import CUT, Outcome, RuleVerdict, Verdict
 
-#: How the judge's evidence begins when a text went on beyond what was read. Tests hold it so.
-CUT = "only the first "
 _PATTERN = "pattern "
 _NONE: frozenset[str] = frozenset()
 _SURFACES = frozenset(get_args(Surface))

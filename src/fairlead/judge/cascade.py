@@ -30,7 +30,7 @@ from fairlead.policy.document import Policy, Rule, Surface
 from fairlead.policy.evaluator import by_score
 from fairlead.records.conversation import Conversation
 from fairlead.records.errors import JudgeError
-from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
+from fairlead.records.verdict import CUT, Outcome, RuleVerdict, Verdict
 
 _WINDOW = 1_000  # characters, about what the encoder's 256 tokens hold
 _STEP = 900
@@ -182,9 +182,9 @@ def _by_score(rule: Rule, score: _Score | None, cut: bool) -> RuleVerdict:
         why = "the rule has no trained head" if score is None else "its head gave no number"
         return RuleVerdict(rule.id, rule.digest, outcome(None), stage="heads", evidence=why)
     found = outcome(score.value)
-    if cut and found is Outcome.ALLOWED:
-        found = Outcome.UNDETERMINED
-    evidence = f"only the first {MAX_CHARACTERS} characters were read" if cut else ""
+    evidence = f"{CUT}{MAX_CHARACTERS} characters were read" if cut else ""
+    if cut and found is Outcome.ALLOWED:  # what was read says nothing of the rest: the signal is missing
+        return RuleVerdict(rule.id, rule.digest, outcome(None), stage="heads", view=score.view, evidence=evidence)
     return RuleVerdict(rule.id, rule.digest, found, score.value, "heads", score.view, evidence)
 
 

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+#: How the evidence begins when a text went on beyond what was read.
+CUT = "only the first "
+
 
 class Outcome(StrEnum):
     """A judge says violates, allowed or undetermined. An error is undetermined, never allowed."""
