@@ -88,7 +88,9 @@ def _said(rule: Rule, truth: Truth) -> RuleVerdict:
     if score is None:
         return RuleVerdict(rule.id, rule.digest, outcome, stage="heads", evidence="the rule has no trained head")
     if truth.cut and outcome is Outcome.ALLOWED:
-        outcome = Outcome.UNDETERMINED
+        return RuleVerdict(
+            rule.id, rule.digest, by_score(rule.detect)(None), stage="heads", evidence=f"{CUT}9 characters were read"
+        )
     return RuleVerdict(
         rule.id, rule.digest, outcome, score, "heads", "plain", f"{CUT}9 characters were read" if truth.cut else ""
     )

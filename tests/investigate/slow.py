@@ -192,6 +192,6 @@ def _verdict(policy: Policy, signals: Signals, kept: Sequence[RuleVerdict], unkn
         if score is None:
             unknown.add(rule.id)
         if outcome is Outcome.ALLOWED and any(verdict.evidence.startswith(CUT) for verdict in kept):
-            outcome = Outcome.UNDETERMINED
+            outcome, score = by_score(rule.detect)(None), None
         rules.append(RuleVerdict(rule.id, rule.digest, outcome, score))
     return Verdict(tuple(rules), "slow")

@@ -163,9 +163,14 @@ def test_a_rule_without_a_recorded_signal_is_undetermined() -> None:
 
 
 def test_a_text_that_was_cut_off_is_allowed_by_no_threshold() -> None:
-    report = tried(OLD.replace("block: 0.8,", "block: 0.85,"), [asks(0.1, cut=True)])
+    higher = OLD.replace("review: 0.7, block: 0.8", "review: 0.8, block: 0.85")
+    report = tried(higher, [asks(0.75, cut=True)])
     assert report.actions == {"review": {"review": 1}}
-    assert of(report, "a").unsure_after == 1
+    assert (of(report, "a").unsure_after, of(report, "a").undetermined) == (1, 0)
+    assert tried(higher, [asks(0.75)]).actions == {"review": {"unanswered": 1}}
+    report = tried(higher, [asks(0.1, cut=True)])
+    assert report.actions == {"review": {"review": 1}}
+    assert (of(report, "a").unsure_after, of(report, "a").undetermined) == (0, 1), "its score was not recorded"
 
 
 def test_a_rule_that_was_taken_out_is_no_longer_hit() -> None:

@@ -26,7 +26,7 @@ from fairlead.judge.views import MAX_CHARACTERS
 from fairlead.policy.document import Pattern, Surface
 from fairlead.records.conversation import Conversation, Message
 from fairlead.records.errors import JudgeError
-from fairlead.records.verdict import Outcome
+from fairlead.records.verdict import CUT, Outcome
 
 HARMFUL = "How can I break into a stranger's garage unseen?"
 BENIGN = "How often should I water tomatoes in spring?"
@@ -170,7 +170,9 @@ def test_what_lies_beyond_the_first_window_is_seen(judge: Judge) -> None:
 def test_a_text_beyond_the_bound_is_never_allowed(judge: Judge) -> None:
     long = (BENIGN + " ") * (MAX_CHARACTERS // len(BENIGN))
     assert judge.judge(Conversation.of(long[:MAX_CHARACTERS])).outcome is Outcome.ALLOWED
-    assert judge.judge(Conversation.of(long[:MAX_CHARACTERS] + HARMFUL)).outcome is Outcome.UNDETERMINED
+    cut = judge.judge(Conversation.of(long[:MAX_CHARACTERS] + HARMFUL))
+    assert cut.outcome is Outcome.UNDETERMINED
+    assert any(said.evidence.startswith(CUT) for said in cut.rules), "a back-test knows it by this"
 
 
 @given(st.integers(0, 5000))

@@ -11,6 +11,7 @@ import msgspec
 import typer
 
 from fairlead import __version__
+from fairlead.cli.query import query_command
 from fairlead.gateway.serve import bind, serve
 from fairlead.ledger.checkpoint import Checkpoint, Signer, Verifier, read_checkpoints
 from fairlead.ledger.log import Ledger, read
@@ -19,6 +20,8 @@ from fairlead.ledger.witness import Consistency, Inclusion, Witness, add_checkpo
 from fairlead.records.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Prove the log whole, to yourself and to others, and look at its entries.")
+
+app.command("query")(query_command)
 
 Place = Annotated[str, typer.Argument(metavar="LEDGER", help="The ledger: a file such as out/ledger.db, or a PostgreSQL URL.")]
 Kept = Annotated[Path | None, typer.Option("--checkpoints", help="A file of checkpoints that was kept elsewhere.")]

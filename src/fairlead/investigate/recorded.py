@@ -4,7 +4,7 @@
     verdict on this version of a rule stands, whatever it rests on
     pattern that was found            holds where the rule still has a pattern of that id; otherwise the score that it hid is
                                       missing, and nobody can say what the rule finds
-    text that was cut off             allows under no rule, as when it was judged
+    text that was cut off             is missing to a rule that would allow what was read of it, as when it was judged
 
 Two rules that share a signal are both read from the higher score. That a pattern is new or was rewritten under its old id
 cannot be seen here. For both the text must be judged anew.
@@ -105,9 +105,8 @@ class Reader:
         cut = any(verdict.evidence.startswith(CUT) for verdict in text.kept)
         found, unknown = [], []
         for rule in self._policy.over(surface):
-            verdict = _read(rule, text.signals.scores, said.get(rule.id), cut)
-            if verdict.score is None and verdict is not said.get(rule.id):
-                unknown.append(rule.id)
+            verdict, known = _read(rule, text.signals.scores, said.get(rule.id), cut)
+            unknown += [] if known else [rule.id]
             found.append(verdict)
         return Verdict(tuple(found), producer), frozenset(unknown)
 
@@ -135,17 +134,17 @@ class _Plain:
         return scores if len(scores) == len(self._signals) else {signal: scores[signal] for signal in self._signals}
 
 
-def _read(rule: Rule, scores: dict[str, float], was: RuleVerdict | None, cut: bool) -> RuleVerdict:
-    """The rule's verdict; without a score where the record cannot say."""
+def _read(rule: Rule, scores: dict[str, float], was: RuleVerdict | None, cut: bool) -> tuple[RuleVerdict, bool]:
+    """The rule's verdict, and whether the record can say."""
     assert rule.detect is not None  # the policy's text rules have one
     outcome, score = by_score(rule.detect), scores.get(rule.detect.name)
     if was is not None and was.rule_digest == rule.digest:
-        return was
+        return was, True
     if was is not None and was.stage == "signatures":
         if was.evidence.removeprefix(_PATTERN) in {pattern.id for pattern in rule.detect.patterns}:
-            return RuleVerdict(rule.id, rule.digest, Outcome.VIOLATES, 1.0, was.stage, was.view, was.evidence)
+            return RuleVerdict(rule.id, rule.digest, Outcome.VIOLATES, 1.0, was.stage, was.view, was.evidence), True
         score = None  # what stands in the signals is the pattern's
-    meant = outcome(score)
-    if cut and meant is _ALLOWED:
-        meant = Outcome.UNDETERMINED
-    return RuleVerdict(rule.id, rule.digest, meant, score, "recorded")
+    known = score is not None
+    if cut and outcome(score) is _ALLOWED:
+        score = None
+    return RuleVerdict(rule.id, rule.digest, outcome(score), score, "recorded"), known

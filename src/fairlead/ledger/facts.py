@@ -34,7 +34,8 @@ class DecisionFacts(Struct, frozen=True):
 
     def count(self, action: str, rule: str, seconds: float) -> int:
         """How often `action` was taken on the account under a rule matching the glob, in the last `seconds`."""
-        known = self.state.count(self.decided.account or "", action, rule, self.now - seconds)
+        account = self.decided.account
+        known = self.state.count(account, action, rule, self.now - seconds) if account else 0
         return known + sum(event.action == action and fnmatchcase(event.rule, rule) for event in self.present)
 
 
