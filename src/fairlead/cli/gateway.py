@@ -13,7 +13,7 @@ import typer
 from fairlead import __version__
 from fairlead.cli import vault
 from fairlead.enforce.settle import Settlement
-from fairlead.gateway.app import create_app
+from fairlead.gateway.app import Gateway
 from fairlead.gateway.keeping import Keep, Keeper
 from fairlead.gateway.serve import bind, serve
 from fairlead.judge.cascade import Judge
@@ -55,5 +55,5 @@ def gateway(
         if master is not None and keep is not Keep.NONE:
             keeper = Keeper(keep or Keep.FLAGGED, stack.enter_context(vault.over(opened, keys, master)).put)
         settle = Settlement(rules).settle
-        served = create_app(rules, judge, opened, endpoint, time.time, settle=settle, keeper=keeper)
+        served = Gateway(rules, judge, opened, endpoint, time.time, settle=settle, keeper=keeper)
         serve(served, bind(port), lambda url: print(f"gateway ready on {url}", flush=True))

@@ -15,16 +15,16 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import Struct
 
 from fairlead.gateway import relay, wire
 from fairlead.gateway.admission import Admission
+from fairlead.gateway.asgi import JSON, Receive, Reply, Scope, Send, body_of, respond
 from fairlead.gateway.journal import Journal, Log
 from fairlead.gateway.keeping import Keeper, Kept
 from fairlead.gateway.refusal import Refusal
@@ -39,13 +39,8 @@ from fairlead.records.entry import Decided, LadderStepped, Payload, Signals
 from fairlead.records.errors import LedgerError, UpstreamError, UpstreamTimeout
 from fairlead.records.verdict import Outcome, RuleVerdict, Verdict
 
-_BODY_S = 30.0  # seconds a caller may take to send a body
 _JUDGE_S = 20.0  # seconds the judge may take for one text
-_JSON = b"application/json"
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 #: (decision, rulings, state, now, sequence number of the decision) -> the decision and what follows from it.
 Settle = Callable[[Decided, tuple[Ruling, ...], State, float, int], tuple[Payload, ...]]
 
@@ -58,13 +53,6 @@ class Judge(Protocol):
     def judge(self, conversation: Conversation, surface: Surface = "prompt") -> Verdict:
         """The verdict on one conversation."""
         ...
-
-
-class _Reply(Struct, frozen=True):
-    status: int
-    body: bytes
-    media: bytes = _JSON
-    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass
@@ -94,7 +82,12 @@ class _Request:
 
 
 class Gateway:
-    """The application. `startup` and `shutdown` are called by the server's lifespan."""
+    """The application. `startup` and `shutdown` are called by the server's lifespan.
+
+    It closes `upstream` when it shuts down, and leaves `ledger` to whoever opened it. `settle` is that of an
+    `enforce.settle.Settlement`: stages do not import each other, so whoever joins them hands it over. Without a `keeper` no content
+    is kept.
+    """
 
     def __init__(
         self,
@@ -111,7 +104,7 @@ class Gateway:
         self._settle, self._keeper = settle, keeper
         self._admission = Admission(policy, clock)
         self._started: Journal | None = None
-        self._routes: dict[str, tuple[str, Callable[[_Request, bytes], Awaitable[_Reply]]]] = {
+        self._routes: dict[str, tuple[str, Callable[[_Request, bytes], Awaitable[Reply]]]] = {
             "/v1/chat/completions": ("POST", self._chat),
             "/v1/moderations": ("POST", self._moderation),
             "/v1/models": ("GET", self._models),
@@ -124,11 +117,11 @@ class Gateway:
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
             if scope["path"] == "/healthz" and scope["method"] == "GET":
-                reply, id = _Reply(200, b'{"status":"ok"}'), ""
+                reply, id = Reply(200, b'{"status":"ok"}'), ""
             else:
                 id = f"req_{secrets.token_hex(12)}"
                 reply = await self._served(id, scope, receive)
-            await _send(send, reply, id)
+            await respond(send, reply, id)
 
     async def startup(self) -> None:
         """Fold the ledger and name the policy in force. Raises LedgerError."""
@@ -165,7 +158,7 @@ class Gateway:
 
     # ── one request ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _served(self, id: str, scope: Scope, receive: Receive) -> _Reply:
+    async def _served(self, id: str, scope: Scope, receive: Receive) -> Reply:
         request = _Request(id, self._clock())
         refusal: Refusal | None = None
         try:
@@ -222,7 +215,7 @@ class Gateway:
         counted = () if request.surface == "moderation" else rulings
         return await self._journal.append(lambda state, now, seq: self._settle(decided, counted, state, now, seq))
 
-    async def _routed(self, request: _Request, scope: Scope, receive: Receive) -> _Reply:
+    async def _routed(self, request: _Request, scope: Scope, receive: Receive) -> Reply:
         path, method = scope["path"], scope["method"]
         self._let_in(request, scope)
         if path not in self._routes:
@@ -230,7 +223,7 @@ class Gateway:
         wanted, handler = self._routes[path]
         if method != wanted:
             raise Refusal(405, "method_not_allowed", f"use {wanted}", cause="input")
-        return await handler(request, await _body(receive) if method == "POST" else b"")
+        return await handler(request, await body_of(receive) if method == "POST" else b"")
 
     def _let_in(self, request: _Request, scope: Scope) -> None:
         state = self._journal.state
@@ -241,15 +234,15 @@ class Gateway:
 
     # ── what can be asked for ──────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _chat(self, request: _Request, body: bytes) -> _Reply:
+    async def _chat(self, request: _Request, body: bytes) -> Reply:
         chat = wire.chat_request(body)
         request.model, request.streamed, request.said = chat.model, chat.stream, chat.asked
         answer = await self._answer(request, chat)
         id, created = f"chatcmpl-{request.id}", int(self._clock())
         headers = ((b"x-fairlead-action", request.action.encode()),)
         if chat.stream:
-            return _Reply(200, relay.events(chat, answer, id, created), b"text/event-stream", headers)
-        return _Reply(200, relay.whole(chat, answer, id, created), _JSON, headers)
+            return Reply(200, relay.events(chat, answer, id, created), b"text/event-stream", headers)
+        return Reply(200, relay.whole(chat, answer, id, created), JSON, headers)
 
     async def _answer(self, request: _Request, chat: wire.ChatRequest) -> relay.Answer:
         """The answer that may be delivered. Raises Refusal for anything else."""
@@ -319,7 +312,7 @@ class Gateway:
         except Exception as error:
             return Verdict((), self._judge.producer, error=type(error).__name__)
 
-    async def _moderation(self, request: _Request, body: bytes) -> _Reply:
+    async def _moderation(self, request: _Request, body: bytes) -> Reply:
         asked = wire.moderation_request(body)
         request.surface = "moderation"
         results = []
@@ -334,34 +327,16 @@ class Gateway:
             request.rulings.append(Ruling("allow", kept=kept))
             results.append(_result(acting))
         answer = {"id": f"modr-{request.id}", "model": self._judge.producer, "results": results}
-        return _Reply(200, msgspec.json.encode(answer), headers=((b"x-fairlead-action", b"allow"),))
+        return Reply(200, msgspec.json.encode(answer), headers=((b"x-fairlead-action", b"allow"),))
 
-    async def _models(self, request: _Request, _: bytes) -> _Reply:
+    async def _models(self, request: _Request, _: bytes) -> Reply:
         request.cause, request.surface = "key", "models"
         try:
             names = await self._upstream.models()
         except UpstreamError as error:
             raise Refusal(502, "upstream_error", str(error), cause="upstream_error", detail=str(error)) from error
         models = [{"id": name, "object": "model", "created": 0, "owned_by": "upstream"} for name in names]
-        return _Reply(200, msgspec.json.encode({"object": "list", "data": models}))
-
-
-def create_app(
-    policy: Policy,
-    judge: Judge,
-    ledger: Log,
-    upstream: Endpoint,
-    clock: Callable[[], float],
-    *,
-    settle: Settle,
-    keeper: Keeper | None = None,
-) -> Gateway:
-    """The application over what is given. It closes `upstream` when it shuts down, and leaves `ledger` to the caller.
-
-    `settle` is that of an `enforce.settle.Settlement`: stages do not import each other, so whoever joins them hands it over.
-    Without a `keeper` no content is kept.
-    """
-    return Gateway(policy, judge, ledger, upstream, clock, settle=settle, keeper=keeper)
+        return Reply(200, msgspec.json.encode({"object": "list", "data": models}))
 
 
 def _result(pairs: list[tuple[str, RuleVerdict]]) -> dict[str, Any]:
@@ -380,38 +355,8 @@ def _notice(payloads: tuple[Payload, ...]) -> str:
     return f" This account has reached a step of the ladder: {', '.join(steps)}." if steps else ""
 
 
-def _refused(refusal: Refusal, id: str, notice: str) -> _Reply:
+def _refused(refusal: Refusal, id: str, notice: str) -> Reply:
     headers = [(b"x-fairlead-action", refusal.action.encode())]
     if refusal.retry_after_s is not None:
         headers.append((b"retry-after", str(refusal.retry_after_s).encode()))
-    return _Reply(refusal.status, wire.error_body(refusal, id, notice), headers=tuple(headers))
-
-
-async def _body(receive: Receive) -> bytes:
-    pieces, size = [], 0
-    try:
-        async with asyncio.timeout(_BODY_S):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Refusal(400, "disconnected", "the caller left", cause="input")
-                pieces.append(message.get("body", b""))
-                size += len(pieces[-1])
-                if size > wire.MOST_BODY_BYTES:
-                    raise Refusal(413, "body_too_large", f"a body has at most {wire.MOST_BODY_BYTES} bytes", cause="input")
-                if not message.get("more_body", False):
-                    return b"".join(pieces)
-    except TimeoutError as error:
-        raise Refusal(408, "body_timeout", f"the body did not arrive within {_BODY_S:g} s", cause="input") from error
-
-
-async def _send(send: Send, reply: _Reply, id: str) -> None:
-    headers = [
-        (b"content-type", reply.media),
-        (b"content-length", str(len(reply.body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-request-id", id.encode()),
-        *reply.headers,
-    ]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    return Reply(refusal.status, wire.error_body(refusal, id, notice), headers=tuple(headers))
