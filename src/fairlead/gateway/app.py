@@ -85,8 +85,8 @@ class Gateway:
     """The application. `startup` and `shutdown` are called by the server's lifespan.
 
     It closes `upstream` when it shuts down, and leaves `ledger` to whoever opened it. `settle` is that of an
-    `enforce.settle.Settlement`: stages do not import each other, so whoever joins them hands it over. Without a `keeper` no content
-    is kept.
+    `enforce.settle.Settlement`: stages do not import each other, so whoever joins them hands it over. Without a `keeper` no
+    content is kept.
     """
 
     def __init__(
