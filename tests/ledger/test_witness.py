@@ -14,12 +14,13 @@ import pytest
 from tampering import looked_up, tamper
 from test_verify import filled, rewritten
 
+from fairlead.cli.ledger import rebuild_command, verify_command
 from fairlead.gateway.serve import serving
 from fairlead.ledger.checkpoint import Signer, read_checkpoints
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.witness import Consistency, Inclusion, Witness, add_checkpoint, create_app
 from fairlead.records.entry import StageEnded
-from fairlead.records.errors import InputError, LedgerCorrupt
+from fairlead.records.errors import InputError, LedgerCorrupt, LedgerError
 
 SIGNER = Signer("example.com/log", bytes(32))
 
@@ -137,3 +138,17 @@ def test_nothing_is_signed_without_a_key(tmp_path: Path) -> None:
     filled(place, 1)
     with pytest.raises(InputError, match="keygen"):
         Witness(place).checkpoint()
+
+
+def test_a_servers_password_is_not_shown(postgres: object, capsys: pytest.CaptureFixture[str]) -> None:
+    url = postgres.create_database("shown")  # type: ignore[attr-defined]
+    filled(url, 1)
+    verify_command(url)
+    rebuild_command(url)
+    said = capsys.readouterr().out
+    assert "whole. 1 entries" in said
+    assert "folded anew from 1 entries" in said
+    assert urlsplit(url).password not in said
+    with Ledger(url, producer="p") as ledger, pytest.raises(LedgerError) as refused:
+        ledger.entry(9)
+    assert urlsplit(url).password not in str(refused.value)

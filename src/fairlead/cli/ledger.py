@@ -17,6 +17,7 @@ from fairlead.ledger.checkpoint import Checkpoint, Signer, Verifier, read_checkp
 from fairlead.ledger.log import Ledger, read
 from fairlead.ledger.verify import verify
 from fairlead.ledger.witness import Consistency, Inclusion, Witness, add_checkpoint, create_app
+from fairlead.personal.find import mask
 from fairlead.records.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Prove the log whole, to yourself and to others, and look at its entries.")
@@ -36,9 +37,9 @@ def verify_command(place: Place, checkpoints: Kept = None, verifier: Known = Non
     """Recompute every hash. Exit status 1 when an entry was changed, dropped or moved."""
     found = verify(place, _read(checkpoints, verifier))
     if found.problem is not None:
-        print(f"{place}: NOT whole. {found.problem}")
+        print(f"{mask(place)}: NOT whole. {found.problem}")
         raise typer.Exit(1)
-    print(f"{place}: whole. {found.size} entries, tree hash {found.root}")
+    print(f"{mask(place)}: whole. {found.size} entries, tree hash {found.root}")
     if found.agreed:
         print(f"The checkpoints agree up to entry {found.agreed - 1}. What came after, only a later checkpoint can tell.")
     else:
@@ -68,7 +69,7 @@ def rebuild_command(place: Place) -> None:
     """Fold the whole log anew into the stored state."""
     with Ledger(place, producer=_producer()) as ledger:
         ledger.rebuild()
-        print(f"{place}: the state was folded anew from {ledger.size} entries")
+        print(f"{ledger.place}: the state was folded anew from {ledger.size} entries")
 
 
 @app.command("keygen")

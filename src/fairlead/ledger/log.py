@@ -62,8 +62,9 @@ class Ledger:
 
         `place` is a file, or the URL of a PostgreSQL database. Raises LedgerError when it cannot be opened.
         """
-        self.place, self.producer, self._clock = str(place), producer, clock
+        self.producer, self._clock = producer, clock
         self._store = open_store(place)
+        self.place = self._store.place  # without a password
         try:
             self._prepare()
         except BaseException:
