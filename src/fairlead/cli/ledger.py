@@ -10,12 +10,16 @@ import msgspec
 import typer
 
 from fairlead.cli.query import query_command
+from fairlead.cli.transfer import export_command, import_command, sql_command
 from fairlead.ledger.log import read
 from fairlead.ledger.verify import verify
 
 app = typer.Typer(no_args_is_help=True, help="Prove the log whole, and look at its entries.")
 
 app.command("query")(query_command)
+app.command("export")(export_command)
+app.command("import")(import_command)
+app.command("sql")(sql_command)
 
 File = Annotated[Path, typer.Argument(help="The ledger, such as out/ledger.db.")]
 
