@@ -166,11 +166,11 @@ def _door(policy: Policy, was: Decided, entry: Entry, log: Sequence[Entry], foun
     held = fold(log[: entry.seq]).account(account).in_force(entry.time)
     holds = fold(found.entries).account(account).in_force(entry.time)
     if held != holds:
-        if closed(holds) and not closed(held):
-            return tier, "account"
         issued = [e.payload.tier for e in log[: entry.seq] if isinstance(e.payload, KeyIssued) and e.payload.account == account]
         might = [lowered(policy, key, holds) for key in issued if lowered(policy, key, held) == tier]
         tier = might[0] if might else lowered(policy, tier, holds)
+        if closed(holds) and not closed(held):
+            return tier, "account"
     return tier, "tier" if tier not in policy.tiers or tier not in policy.quotas else None
 
 

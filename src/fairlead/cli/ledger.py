@@ -12,6 +12,7 @@ import typer
 
 from fairlead import __version__
 from fairlead.cli.query import query_command
+from fairlead.cli.transfer import export_command, import_command, sql_command
 from fairlead.gateway.serve import bind, serve
 from fairlead.ledger.checkpoint import Checkpoint, Signer, Verifier, read_checkpoints
 from fairlead.ledger.log import Ledger, read
@@ -23,6 +24,9 @@ from fairlead.records.errors import InputError
 app = typer.Typer(no_args_is_help=True, help="Prove the log whole, to yourself and to others, and look at its entries.")
 
 app.command("query")(query_command)
+app.command("export")(export_command)
+app.command("import")(import_command)
+app.command("sql")(sql_command)
 
 Place = Annotated[str, typer.Argument(metavar="LEDGER", help="The ledger: a file such as out/ledger.db, or a PostgreSQL URL.")]
 Kept = Annotated[Path | None, typer.Option("--checkpoints", help="A file of checkpoints that was kept elsewhere.")]

@@ -165,13 +165,11 @@ class _Run:
         account, tier = was.account or "", was.tier or ""
         held, holds = self._real.account(account).in_force(now), simulation.state.account(account).in_force(now)
         if held != holds:
+            # Several keys may have led to the tier that it had; the least trusted of them is taken.
+            keys = [key for key in self._keys.get(account, ()) if lowered(self._policy, key, held) == tier] or [tier]
+            tier = min((lowered(self._policy, key, holds) for key in keys), key=self._rank)
             if closed(holds) and not closed(held):
                 return tier, "account"
-            # Several keys may have led to the tier that it had; the least trusted of them is taken.
-            keys = [key for key in self._keys.get(account, ()) if lowered(self._policy, key, held) == tier]
-            tier = min(
-                (lowered(self._policy, key, holds) for key in keys), key=self._rank, default=lowered(self._policy, tier, holds)
-            )
         return tier, None if tier in self._policy.tiers and tier in self._policy.quotas else "tier"
 
     def _rank(self, tier: str) -> int:

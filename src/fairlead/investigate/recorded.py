@@ -18,7 +18,7 @@ from typing import cast, get_args
 
 from msgspec import Struct
 
-from fairlead.policy.decide import Ruling, decide, strictest
+from fairlead.policy.decide import Ruling, decide, ruled, strictest
 from fairlead.policy.document import Detect, Policy, Rule, Surface
 from fairlead.policy.evaluator import allowed_below, by_score
 from fairlead.records.entry import Decided, Signals
@@ -71,6 +71,10 @@ class Reader:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
+        self._rules = {
+            surface: [(rule, rule.detect.name, by_score(rule.detect)) for rule in policy.over(surface) if rule.detect]
+            for surface in get_args(Surface)
+        }
         self._plain = {surface: _Plain([r.detect for r in policy.over(surface) if r.detect]) for surface in get_args(Surface)}
 
     def ruled(self, found: list[Text], tier: str, account: str | None, producer: str) -> Ruled:
@@ -94,21 +98,25 @@ class Reader:
         return Ruling("allow", harm=asked), Ruling("allow", harm=answered)
 
     def _one(self, text: Text, tier: str, account: str | None, producer: str) -> Ruled:
+        """As `decide` on a verdict for every rule; those that are plainly allowed are not made."""
         surface = cast(Surface, text.signals.surface)
-        if not text.kept and (harm := self._plain[surface].allowed(text.signals.scores)) is not None:
-            return Ruled(Ruling("allow", harm=harm))
-        verdict, unknown = self._verdict(text, surface, producer)
-        return Ruled(decide(self._policy, tier, account, verdict, surface), unknown)
-
-    def _verdict(self, text: Text, surface: Surface, producer: str) -> tuple[Verdict, frozenset[str]]:
-        said = {verdict.rule: verdict for verdict in text.kept}
+        if not self._rules[surface]:
+            return Ruled(decide(self._policy, tier, account, Verdict((), producer), surface))
+        scores, said = text.signals.scores, {verdict.rule: verdict for verdict in text.kept}
         cut = any(verdict.evidence.startswith(CUT) for verdict in text.kept)
-        found, unknown = [], []
-        for rule in self._policy.over(surface):
-            verdict, known = _read(rule, text.signals.scores, said.get(rule.id), cut)
-            unknown += [] if known else [rule.id]
-            found.append(verdict)
-        return Verdict(tuple(found), producer), frozenset(unknown)
+        noted: list[tuple[Rule, RuleVerdict]] = []
+        unknown: list[str] = []
+        harm: dict[str, float] = {}
+        for rule, signal, outcome in self._rules[surface]:
+            score = scores.get(signal)
+            if rule.id in said or cut or outcome(score) is not _ALLOWED:
+                verdict, known = _read(rule, score, said.get(rule.id), cut)
+                score = verdict.score
+                noted += [(rule, verdict)] if verdict.outcome is not _ALLOWED else []
+                unknown += [] if known else [rule.id]
+            if score is not None and score > harm.get(signal, -1.0):
+                harm[signal] = score
+        return Ruled(ruled(noted, tier, account, surface, harm), frozenset(unknown))
 
 
 class _Plain:
@@ -134,10 +142,10 @@ class _Plain:
         return scores if len(scores) == len(self._signals) else {signal: scores[signal] for signal in self._signals}
 
 
-def _read(rule: Rule, scores: dict[str, float], was: RuleVerdict | None, cut: bool) -> tuple[RuleVerdict, bool]:
+def _read(rule: Rule, score: float | None, was: RuleVerdict | None, cut: bool) -> tuple[RuleVerdict, bool]:
     """The rule's verdict, and whether the record can say."""
     assert rule.detect is not None  # the policy's text rules have one
-    outcome, score = by_score(rule.detect), scores.get(rule.detect.name)
+    outcome = by_score(rule.detect)
     if was is not None and was.rule_digest == rule.digest:
         return was, True
     if was is not None and was.stage == "signatures":

@@ -41,6 +41,8 @@ _DECODER = msgspec.json.Decoder(Entry)
 #: Given the state, the time and the sequence number of the first entry: what to append. It may be called more than once.
 Compose = Callable[[State, float, int], tuple[Payload, ...]]
 Written = tuple[Entry, ...] | Exception
+# As Compose, with the bytes that each entry will have.
+_Draft = Callable[[State, float, int], list[tuple[Entry, bytes]]]
 
 
 class _Waiting:
@@ -98,7 +100,22 @@ class Ledger:
     def compose_all(self, composes: Sequence[Compose]) -> list[Written]:
         """As `compose` for each, in one commit. What one of them raises is its own result and stops no other."""
         with self._mutex:
-            return self._write(composes)
+            return self._write([self._draft(compose) for compose in composes])
+
+    def import_entries(self, bodies: Sequence[bytes]) -> tuple[Entry, ...]:
+        """Append entries that another log wrote, byte for byte, all or none.
+
+        Raises LedgerError unless each is an entry and they continue this log without a gap.
+        """
+
+        def draft(_state: State, _now: float, first: int) -> list[tuple[Entry, bytes]]:
+            return [(entry_at(seq, body), body) for seq, body in enumerate(bodies, first)]
+
+        with self._mutex:
+            (written,) = self._write([draft])
+        if isinstance(written, Exception):
+            raise written
+        return written
 
     @property
     def size(self) -> int:
@@ -166,7 +183,16 @@ class Ledger:
             self._tree = None
         self._size = size
 
-    def _write(self, composes: Sequence[Compose]) -> list[Written]:
+    def _draft(self, compose: Compose) -> _Draft:
+        def draft(state: State, now: float, first: int) -> list[tuple[Entry, bytes]]:
+            payloads = compose(state, now, first)
+            # `Entry` names the union of payloads; tests hold it complete.
+            entries = [Entry(seq, now, self.producer, payload) for seq, payload in enumerate(payloads, first)]  # type: ignore[arg-type]
+            return [(entry, canonical(entry)) for entry in entries]
+
+        return draft
+
+    def _write(self, drafts: Sequence[_Draft]) -> list[Written]:
         """Write what all of them give in one transaction, waiting for a server that went away for a while."""
         deadline = time.monotonic() + _PATIENCE_S
         doubtful: _Batch | None = None
@@ -179,15 +205,15 @@ class Ledger:
                     if doubtful is not None and doubtful.is_in(db):
                         return doubtful.results  # the commit had happened
                     batch = self._batch(db, size, head)
-                    batch.compose(composes, self._clock(), self.producer)
+                    batch.compose(drafts, self._clock())
                     batch.write()
             except (CommitUnknown, StoreLost) as error:
                 doubtful = batch if isinstance(error, CommitUnknown) and batch is not None else doubtful
                 if time.monotonic() > deadline:
-                    return [_given_up(error, doubtful)] * len(composes)
+                    return [_given_up(error, doubtful)] * len(drafts)
                 time.sleep(_PAUSE_S)
             except LedgerError as error:
-                return [_given_up(error, doubtful)] * len(composes)
+                return [_given_up(error, doubtful)] * len(drafts)
             else:
                 self._committed.take(batch.pending.changes)
                 self._size, self._tree = batch.size, batch.tree
@@ -211,7 +237,7 @@ class Ledger:
             with self._mutex:
                 together = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_TOGETHER))]
                 self._shared = len(together)
-                results = self._write([each.compose for each in together])
+                results = self._write([self._draft(each.compose) for each in together])
         finally:  # whatever happens, nobody waits for ever
             if leads:
                 stopped = [LedgerError("stopped while it was written")] * len(together)
@@ -242,23 +268,20 @@ class _Batch:
     def size(self) -> int:
         return self.tree.size
 
-    def compose(self, composes: Sequence[Compose], now: float, producer: str) -> None:
+    def compose(self, drafts: Sequence[_Draft], now: float) -> None:
         state = State(self.pending)
-        for compose in composes:
+        for draft in drafts:
             try:
-                payloads = compose(state, now, self.tree.size)
-                # `Entry` names the union of payloads; tests hold it complete.
-                entries = tuple(Entry(seq, now, producer, p) for seq, p in enumerate(payloads, self.tree.size))  # type: ignore[arg-type]
-                bodies = [canonical(entry) for entry in entries]
+                drafted = draft(state, now, self.tree.size)
             except Exception as error:
                 if isinstance(error, StoreLost) or not self._db.in_transaction:
                     raise  # not the caller's fault: nothing of the batch can be written now
                 self.results.append(error)
                 continue
-            for entry, body in zip(entries, bodies, strict=True):
+            for entry, body in drafted:
                 state.apply(entry)
                 self._add(entry.seq, body)
-            self.results.append(entries)
+            self.results.append(tuple(entry for entry, _ in drafted))
 
     def write(self) -> None:
         if self._rows:
@@ -301,6 +324,17 @@ def read(place: str | Path, start: int = 0) -> Iterator[Entry]:
         yield from _decoded(store, start)
     finally:
         store.close()
+
+
+def entry_at(seq: int, body: bytes) -> Entry:
+    """The entry that `body` holds. Raises LedgerError unless it can stand at `seq` of a log."""
+    try:
+        entry = _DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise LedgerError(f"cannot be read as an entry: {error}") from error
+    if entry.seq != seq or b"\n" in body:
+        raise LedgerError(f"is entry {entry.seq}, not {seq}" if entry.seq != seq else f"entry {seq} is not in one line")
+    return entry
 
 
 def rows(store: Store, start: int) -> Iterator[Row]:

@@ -80,12 +80,44 @@ def decide(policy: Policy, tier: str, account: str | None, verdict: Verdict, sur
     pairs = assessed(policy, verdict, surface)
     harm = _harm(pairs)
     noted = [pair for pair in pairs if pair[1].outcome is not _ALLOWED]
-    kept = tuple([said for _, said in noted])
     if verdict.error is not None:
-        return Ruling("review", kept=kept, harm=harm, error=verdict.error)
+        return Ruling("review", kept=_kept(noted), harm=harm, error=verdict.error)
     if not pairs:
         return Ruling("review", error=f"the policy has no rule for the surface {surface!r}")
-    return _ruled(noted, tier, account, surface, kept, harm) if noted else Ruling("allow", harm=harm)
+    return ruled(noted, tier, account, surface, harm)
+
+
+def ruled(noted: Pairs, tier: str, account: str | None, surface: Surface, harm: dict[str, float]) -> Ruling:
+    """The ruling on a text of which `noted` is not plainly allowed, and all else is: what `decide` comes to."""
+    if not noted:
+        return Ruling("allow", harm=harm)
+    flags, cases, unsure, points = [], [], [], 0
+    decided: list[tuple[str, Rule]] = []
+    for rule, said in noted:
+        if not rule.acts_on(account):
+            flags.append(f"shadow:{rule.id}")
+            continue
+        if said.outcome is Outcome.VIOLATES:
+            acts = rule.actions(tier)
+            action = on_request(acts)
+            cases += [rule.id] if opens_case(acts) else []
+            points = max(points, sum(act.points for act in acts) if surface == "prompt" else 0)
+        else:
+            action = "allow" if delivers_unsure(rule, tier) else "review"
+            unsure += [rule.id] if action == "review" else []
+        flags += [rule.id] if action == "allow" else []
+        decided.append((action, rule))
+    action, by = max(decided, key=lambda pair: ORDER.index(pair[0]), default=("allow", None))
+    return Ruling(
+        action,
+        rule=None if by is None or action == "allow" else by.id,
+        points=points,
+        flags=tuple(flags),
+        cases=tuple(cases),
+        unsure=tuple(unsure) if action == "review" else (),
+        kept=_kept(noted),
+        harm=harm,
+    )
 
 
 def strictest(rulings: Iterable[Ruling]) -> Ruling:
@@ -119,37 +151,8 @@ def delivers_unsure(rule: Rule, tier: str) -> bool:
     return rule.severity != "critical" and rule.on_review.get(tier) == "deliver"
 
 
-def _ruled(
-    noted: Pairs, tier: str, account: str | None, surface: Surface, kept: tuple[RuleVerdict, ...], harm: dict[str, float]
-) -> Ruling:
-    """The ruling on a text of which at least one rule says something other than `allowed`."""
-    flags, cases, unsure, points = [], [], [], 0
-    decided: list[tuple[str, Rule]] = []
-    for rule, said in noted:
-        if not rule.acts_on(account):
-            flags.append(f"shadow:{rule.id}")
-            continue
-        if said.outcome is Outcome.VIOLATES:
-            acts = rule.actions(tier)
-            action = on_request(acts)
-            cases += [rule.id] if opens_case(acts) else []
-            points = max(points, sum(act.points for act in acts) if surface == "prompt" else 0)
-        else:
-            action = "allow" if delivers_unsure(rule, tier) else "review"
-            unsure += [rule.id] if action == "review" else []
-        flags += [rule.id] if action == "allow" else []
-        decided.append((action, rule))
-    action, by = max(decided, key=lambda pair: ORDER.index(pair[0]), default=("allow", None))
-    return Ruling(
-        action,
-        rule=None if by is None or action == "allow" else by.id,
-        points=points,
-        flags=tuple(flags),
-        cases=tuple(cases),
-        unsure=tuple(unsure) if action == "review" else (),
-        kept=kept,
-        harm=harm,
-    )
+def _kept(noted: Pairs) -> tuple[RuleVerdict, ...]:
+    return tuple([said for _, said in noted])
 
 
 def _unassessed(rule: Rule) -> RuleVerdict:
