@@ -63,7 +63,7 @@ def commands_in(text: str) -> Iterator[str]:
 def followed(words: str) -> tuple[str, list[str]]:
     """The command that a line names, and what is wrong with its options."""
     at, path, wrong = COMMANDS, ["fairlead"], []
-    for word in shlex.split(re.split(r" [|>&]", words)[0], comments=True)[1:]:
+    for word in shlex.split(re.split(r" [|>&] ", words)[0], comments=True)[1:]:
         if word.startswith("-") and word != "-":
             known = {"--help", *(opt for param in at.params for opt in param.opts)}
             wrong += [] if word.partition("=")[0] in known else [f"{' '.join(path)} has no option {word}"]
