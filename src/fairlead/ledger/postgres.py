@@ -21,8 +21,8 @@ except ImportError as missing:  # an extra: SQLite needs nothing
     raise InputError("a ledger on PostgreSQL needs psycopg: pip install 'fairlead[postgres]'") from missing
 
 _PATIENCE_S = 30
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # so that after waiting for the lock we see what others committed
-_LOCK = "SELECT pg_advisory_xact_lock(hashtext('fairlead ledger'))"
+# Read committed: after waiting for the lock we see what others committed.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(hashtext('fairlead ledger'))"
 _REWRITE = (
     "LOCK TABLE {0} IN ACCESS EXCLUSIVE MODE",
     "CREATE TEMPORARY TABLE kept ON COMMIT DROP AS SELECT * FROM {0}",
@@ -40,27 +40,54 @@ _NOT_A_LEDGER = (
 
 
 class _Database:
-    """One connection, reduced to `store.Connection`."""
+    """One connection, reduced to `store.Connection`. What has no answer waits, and goes out with the next question or commit.
+
+    So an append goes to the server and back three times: for the place, for the head of the log, and to write and commit.
+    """
 
     def __init__(self, db: psycopg.Connection[Row]) -> None:
         self.db = db
+        self._later: list[tuple[str, Sequence[Row]]] = []
 
     @property
     def in_transaction(self) -> bool:
         return self.db.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
 
     def one(self, sql: str, *parameters: object) -> Row | None:
-        return self.db.execute(_written(sql), parameters).fetchone()
+        return self._asked(sql, parameters).fetchone()
 
     def all(self, sql: str, *parameters: object) -> list[Row]:
-        return self.db.execute(_written(sql), parameters).fetchall()
+        return self._asked(sql, parameters).fetchall()
 
     def do(self, sql: str, *parameters: object) -> None:
-        self.db.execute(_written(sql), parameters)
+        self._later.append((sql, [parameters]))
 
     def many(self, sql: str, rows: Sequence[Row]) -> None:
-        with self.db.cursor() as cursor:
-            cursor.executemany(_written(sql), rows)
+        self._later.append((sql, rows))
+
+    def send(self) -> None:
+        """What was put off until now, in one go."""
+        with self.db.pipeline(), self.db.cursor() as cursor:
+            self._send_with(cursor)
+
+    def forget(self) -> None:
+        """What was put off is not to be done."""
+        self._later = []
+
+    def _asked(self, sql: str, parameters: Row) -> psycopg.Cursor[Row]:
+        if not self._later:
+            return self.db.execute(_written(sql), parameters)
+        with self.db.pipeline(), self.db.cursor() as cursor:
+            self._send_with(cursor)
+            return self.db.execute(_written(sql), parameters)
+
+    def _send_with(self, cursor: psycopg.Cursor[Row]) -> None:
+        later, self._later = self._later, []
+        for sql, rows in later:
+            if len(rows) == 1:
+                cursor.execute(_written(sql), rows[0])
+            else:
+                cursor.executemany(_written(sql), rows)
 
 
 class PostgresStore:
@@ -87,19 +114,23 @@ class PostgresStore:
         if self._read_only:
             raise LedgerError(f"{self.place} was opened for reading")
         with self._writing, self._explained("write to"):
-            self._writer = self._alive(self._writer)
-            self._writer.do(_BEGIN)
+            self._writer = writer = self._alive(self._writer)
+            committing = False
             try:
-                self._writer.do(_LOCK)
-                yield self._writer
-            except BaseException:
-                if not self._writer.db.closed:
-                    self._writer.do("ROLLBACK")
+                writer.db.execute(_BEGIN)
+                yield writer
+                writer.do("COMMIT")
+                committing = True
+                writer.send()
+            except BaseException as error:
+                writer.forget()
+                if not isinstance(error, Exception):
+                    writer.db.close()  # interrupted in the middle of something
+                if committing and _went_away(error, writer.db):
+                    raise CommitUnknown(f"{self.place} went away while it committed: {error}") from error
+                if not writer.db.closed:
+                    writer.db.execute("ROLLBACK")
                 raise
-            try:
-                self._writer.do("COMMIT")
-            except psycopg.OperationalError as error:
-                raise CommitUnknown(f"{self.place} went away while it committed: {_said(error)}") from error
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -189,6 +220,13 @@ class PostgresStore:
 
 def _written(sql: str) -> str:
     return sql.replace("?", "%s")
+
+
+def _went_away(error: BaseException, db: psycopg.Connection[Row]) -> bool:
+    """Whether the server did not say what became of a statement; what it refused, it did not do."""
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    return db.closed or error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
 
 
 def _said(error: psycopg.Error) -> str:
