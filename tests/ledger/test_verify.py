@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import tracemalloc
 from pathlib import Path
 
@@ -119,7 +120,7 @@ def test_a_log_that_was_cut_off_is_found_by_a_checkpoint(place: str) -> None:
     tamper(place, "DELETE FROM entries WHERE seq >= 6")
     assert verify(place).whole, "alone the log cannot know"
     found = verify(place, checkpoints[-1:])
-    assert found.problem == "entries 6 to 8 are missing: a checkpoint knows 9 entries, the log ends before"
+    assert str(found.problem).startswith("a checkpoint knows 9 entries, the log holds 6: some were cut off the end")
     assert verify(place, checkpoints[5:6]).whole
 
 
@@ -155,7 +156,7 @@ def test_verification_streams(tmp_path: Path) -> None:
         assert verify(place).size == n
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.5 * peaks[0]
+    assert peaks[1] < peaks[0] + 20_000, "bytes"
 
 
 @pytest.mark.parametrize("last", [1, 3, 256, 300, 10_000])
@@ -165,3 +166,32 @@ def test_the_end_alone_can_be_proven(place: str, last: int) -> None:
     tamper(place, "UPDATE entries SET leaf = ? WHERE seq = 299", bytes(32))
     with pytest.raises(LedgerCorrupt, match="entry 299 was changed"):
         proven(place, last)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE roots SET hash = leaf FROM entries WHERE seq = 0", "entries 0 to 255 is not theirs"),
+        ("DELETE FROM roots WHERE position = 1", "entries 256 to 511 is not theirs"),
+    ],
+)
+def test_stored_roots_that_were_changed_are_found_and_mended(place: str, change: str, said: str) -> None:
+    checkpoints = filled(place, 520)
+    tamper(place, change)
+    assert said in str(verify(place).problem)
+    assert verify(place, roots=False).whole
+    with Ledger(place, producer="p") as ledger:
+        ledger.rebuild()
+        assert verify(place, checkpoints[-1:]).whole
+        ledger.append(StageEnded("after", 0.0))
+    assert verify(place).whole
+
+
+def test_an_entry_that_was_turned_into_text_is_found(tmp_path: Path) -> None:
+    place = str(tmp_path / "l.db")
+    filled(place, 3)
+    db = sqlite3.connect(place)  # a table as version 0.1.0 made it refuses this, one of Alembic's does not
+    db.execute("UPDATE entries SET body = replace(body, 'stage 1', 'stage x') WHERE seq = 1")
+    db.commit()
+    db.close()
+    assert "entry 1 was changed" in str(verify(place).problem)

@@ -66,6 +66,27 @@ def test_a_log_that_was_rewritten_cannot_be_added_to_the_checkpoints(place: str,
     witness.close()
 
 
+def test_a_log_of_the_same_size_that_was_rewritten_is_not_signed_beside_the_old(place: str, tmp_path: Path) -> None:
+    filled(place, 5)
+    witness, path = Witness(place, SIGNER), tmp_path / "kept"
+    add_checkpoint(path, witness.checkpoint(), SIGNER.verifier, witness)
+    body = bytes(looked_up(place, "SELECT body FROM entries WHERE seq = 2")[0])  # type: ignore[arg-type]
+    tamper(place, "UPDATE entries SET body = ? WHERE seq = 2", body.replace(b"stage 2", b"stage x"))
+    rewritten(place, 2)
+    with pytest.raises(LedgerCorrupt, match="cut off or written anew"):
+        add_checkpoint(path, witness.checkpoint(), SIGNER.verifier, witness)
+    witness.close()
+
+
+def test_a_file_of_checkpoints_that_cannot_be_written_is_said_so(place: str, tmp_path: Path) -> None:
+    filled(place, 2)
+    witness = Witness(place, SIGNER)
+    for path in (tmp_path, tmp_path / "none" / "kept"):
+        with pytest.raises(InputError, match="the checkpoints"):
+            add_checkpoint(path, witness.checkpoint(), SIGNER.verifier, witness)
+    witness.close()
+
+
 def test_proofs_are_had_over_http_and_name_no_content(place: str) -> None:
     filled(place, 20)
     witness = Witness(place, SIGNER)

@@ -70,7 +70,11 @@ def show_command(
 
 @app.command("rebuild")
 def rebuild_command(place: Place) -> None:
-    """Fold the whole log anew into the stored state."""
+    """Fold the log anew into the stored state, and compute the stored tree hashes anew. A log that was changed is refused."""
+    found = verify(place, roots=False)
+    if found.problem is not None:
+        print(f"{mask(place)}: NOT whole. {found.problem}")
+        raise typer.Exit(1)
     with Ledger(place, producer=_producer()) as ledger:
         ledger.rebuild()
         print(f"{ledger.place}: the state was folded anew from {ledger.size} entries")

@@ -154,8 +154,11 @@ def new_command(
         parse(text, file=str(out))
     except PolicyError as error:
         raise InputError(f"nothing was written, since your answers do not fit: {error}") from error
-    with out.open("x", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"cannot write {out}: {error.strerror}; name another file") from error
     print(f"wrote {out}; read it, then: fairlead policy check {out}; fairlead policy diff {CORE} {out}")
 
 

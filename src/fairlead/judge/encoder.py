@@ -6,19 +6,23 @@ embedding cannot depend on its neighbours, so judging many gives exactly what ju
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
-import onnxruntime
 from msgspec import Struct
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from fairlead.records.errors import JudgeError
 
-# The runtime keeps an event log of its own otherwise.
+# The runtime writes and sends events of its own otherwise, from the moment it is loaded: nothing may leave the machine.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime
+
 onnxruntime.disable_telemetry_events()
 
 GRAPH, TOKENIZER, CARD = "encoder.onnx", "tokenizer.json", "encoder.json"

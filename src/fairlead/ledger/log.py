@@ -151,10 +151,16 @@ class Ledger:
         return differences(self._store, self.entries())
 
     def rebuild(self) -> None:
-        """Fold the whole log anew into the stored state."""
+        """Fold the whole log anew into the stored state, and store the roots of its tree anew."""
         with self._mutex, self._store.transaction() as db:
             rebuild(db, _decoded(self._store, 0), _head(db)[0])
+            db.do("DELETE FROM roots")
+            tree = proof.Tree()
+            for (leaf,) in self._store.stream("SELECT leaf FROM entries ORDER BY seq"):
+                if found := tree.add(bytes(leaf)):
+                    db.many(_INSERT_ROOT, found)
             self._committed.forget()
+            self._tree = None
 
     def close(self) -> None:
         """Let go of the place."""

@@ -15,6 +15,7 @@ from fairlead.ledger.proof import START, Tree, leaf, link
 from fairlead.ledger.store import Store
 from fairlead.records.errors import LedgerCorrupt
 
+_ROOT = "SELECT hash FROM roots WHERE level = ? AND position = ?"
 _LAST = "SELECT seq FROM entries ORDER BY seq DESC LIMIT 1"
 _CHAIN = "SELECT chain FROM entries WHERE seq = ?"
 _FIRST = -(2**63)  # below every number that a row can have: one before entry 0 is a forgery, too
@@ -37,16 +38,17 @@ class Verification(Struct, frozen=True):
         return self.problem is None
 
 
-def verify(place: str | Path, checkpoints: Sequence[Checkpoint] = ()) -> Verification:
+def verify(place: str | Path, checkpoints: Sequence[Checkpoint] = (), *, roots: bool = True) -> Verification:
     """Walk the log once. `checkpoints` were kept where whoever can write the log cannot.
 
     Alone it proves that no entry was changed, dropped from the middle or moved by somebody who did not compute all later hashes
     anew. Whether entries were cut off the end, or the log was written anew from some point, only checkpoints tell: it is then
-    located between the last that agrees and the first that does not. Raises InputError when there is no log.
+    located between the last that agrees and the first that does not. Without `roots` the stored tree hashes, which
+    can be computed anew, are not looked at. Raises InputError when there is no log.
     """
     store = open_store(place, read_only=True)
     try:
-        return _walk(store, _Walk(sorted(checkpoints, key=lambda checkpoint: checkpoint.size)))
+        return _walk(store, _Walk(sorted(checkpoints, key=lambda checkpoint: checkpoint.size)), roots)
     finally:
         store.close()
 
@@ -78,13 +80,15 @@ def _end(store: Store, last: int) -> _Walk:
     return walk
 
 
-def _walk(store: Store, walk: _Walk) -> Verification:
+def _walk(store: Store, walk: _Walk, roots: bool = True) -> Verification:
     try:
         for seq, body, leaf_hash, chain in rows(store, walk.size or _FIRST):
             if walk.disagrees():
                 break
             if problem := walk.step(seq, body, leaf_hash, chain):
                 return walk.found(problem)
+            if roots and walk.roots and (wrong := _roots_wrong(store, walk.roots)):
+                return walk.found(wrong)
     except LedgerCorrupt as error:
         return walk.found(f"{f'after entry {walk.size - 1}' if walk.size else 'at the start'}: {error}")
     if walk.disagrees():
@@ -94,9 +98,21 @@ def _walk(store: Store, walk: _Walk) -> Verification:
     if walk.due:
         last = walk.due[0].size
         return walk.found(
-            f"entries {walk.size} to {last - 1} are missing: a checkpoint knows {last} entries, the log ends before"
+            f"a checkpoint knows {last} entries, the log holds {walk.size}: some were cut off the end, or it was written anew"
+            f" from entry {walk.agreed} on"
         )
     return walk.found(None)
+
+
+def _roots_wrong(store: Store, roots: Sequence[tuple[int, int, bytes]]) -> str | None:
+    """What is wrong with the stored roots that an entry completed: proofs and checkpoints are made from them."""
+    with store.reading() as db:
+        for level, position, root in roots:
+            stored = db.one(_ROOT, level, position)
+            if stored is None or stored[0] != root:
+                first, last = position << level, (position + 1 << level) - 1
+                return f"the stored tree hash of entries {first} to {last} is not theirs; `fairlead ledger rebuild` mends it"
+    return None
 
 
 class _Walk:
@@ -104,6 +120,7 @@ class _Walk:
 
     def __init__(self, checkpoints: Sequence[Checkpoint]) -> None:
         self.due, self.agreed = list(checkpoints), 0
+        self.roots: list[tuple[int, int, bytes]] = []  # that the last entry completed
         self._tree, self._head = Tree(), START
 
     def begin(self, tree: Tree, head: bytes) -> None:
@@ -126,6 +143,8 @@ class _Walk:
         """Take in one entry; what is wrong with it."""
         if seq != self.size:
             return f"entry {self.size} is missing: the next one is {seq}"
+        if not (isinstance(body, bytes) and isinstance(leaf_hash, bytes) and isinstance(chain, bytes)):
+            return f"entry {seq} was changed: it does not hold bytes"
         if leaf(body) != leaf_hash:
             return f"entry {seq} was changed: its bytes do not match its leaf hash"
         self._head = link(self._head, leaf_hash)
@@ -133,7 +152,7 @@ class _Walk:
             return f"entry {seq} or one before it was replaced: the chain does not continue"
         if _seq_of(body) != seq:
             return f"entry {seq} was moved: its bytes say another place"
-        self._tree.add(leaf_hash)
+        self.roots = self._tree.add(leaf_hash)
         return None
 
     def found(self, problem: str | None) -> Verification:

@@ -96,8 +96,8 @@ class Witness:
 
     def continues(self, before: Checkpoint, after: Checkpoint) -> bool:
         """Whether the log can prove that `after` continues `before`."""
-        if before.size == 0 or after.size < before.size:
-            return before.size == 0
+        if before.size == 0 or after.size <= before.size:
+            return before.size == 0 or (after.size == before.size and after.root == before.root)
         return self.consistency(before.size, after.size).holds([before, after])
 
     def close(self) -> None:
@@ -123,15 +123,21 @@ def add_checkpoint(path: Path, note: str, verifier: Verifier, witness: Witness) 
 
     Raises LedgerCorrupt when the log cannot prove that it continues the last checkpoint in the file: nothing is then written.
     """
-    known = read_checkpoints(path.read_text(), [verifier]) if path.exists() else []
+    try:
+        known = read_checkpoints(path.read_text(), [verifier]) if path.exists() and path.stat().st_size else []
+    except OSError as error:
+        raise InputError(f"cannot read the checkpoints {path}: {error.strerror}") from error
     (new,) = read_checkpoints(note, [verifier])
     if known and not witness.continues(known[-1], new):
         raise LedgerCorrupt(
             f"the log does not continue the last checkpoint of {path}, which knows {known[-1].size} entries: it was cut off or"
             " written anew; run `fairlead ledger verify --checkpoints`"
         )
-    with path.open("a") as file:
-        file.write(("\n" if known else "") + note)
+    try:
+        with path.open("a") as file:
+            file.write(("\n" if known else "") + note)
+    except OSError as error:
+        raise InputError(f"cannot write the checkpoints {path}: {error.strerror}; name another file") from error
 
 
 def create_app(witness: Witness) -> Starlette:

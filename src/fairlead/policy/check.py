@@ -77,7 +77,8 @@ def _patterns(detect: Detect, at: str) -> Iterator[Problem]:
     for k, pattern in enumerate(detect.patterns):
         where = f"{at}.patterns[{k}]"
         try:
-            if re2.compile(pattern.match, _QUIET).search("") is not None:
+            compiled = re2.compile(pattern.match, _QUIET)
+            if compiled.search("") is not None or (compiled.search("a") and compiled.search("7")):
                 yield Problem(where, f"pattern {pattern.id!r} matches every text; a signature must name something")
         except re2.error as error:
             not_read = "look-around and back-references are not read"

@@ -118,8 +118,8 @@ class Gates(_Strict, frozen=True):
 class Privacy(_Strict, frozen=True):
     """Retention of what this rule touches, and the smallest group an analyst may see."""
 
-    retain_days: int = 30
-    k: int = 25
+    retain_days: Positive = 30
+    k: Positive = 25
 
 
 class Maps(_Strict, frozen=True):
@@ -153,7 +153,7 @@ class Rule(_Strict, frozen=True):
     detect: Detect | None = None
     when: str | None = None
     missing: Literal["review", "block"] = "review"
-    cap_per_day: int | None = None
+    cap_per_day: Positive | None = None
     on_review: dict[str, Literal["deliver", "withhold"]] = {}
     review: Review = Review()
     reason: str = ""

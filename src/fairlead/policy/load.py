@@ -110,7 +110,7 @@ def _weakened(below: Loaded, above: Node, policy: Policy) -> Iterator[Problem]:
     """Overrides of rules with root authority that allow more, and do not say why."""
     for id, node in overridden(below.source, above).items():
         before = below.policy.rule(id)
-        if before.authority == "root" and not ("weakens" in node.value and node.value["weakens"].plain()):
+        if before.authority == "root" and not ("weakens" in node.value and str(node.value["weakens"].plain()).strip()):
             at = f"$.rules[{[rule.id for rule in policy.rules].index(id)}]"
             if how := "; ".join(weaker(before, policy.rule(id), policy.tiers)):
                 yield Problem(at, f"rule {id!r} has root authority and would be weakened: {how}. Say why with `weakens: …`")
