@@ -38,8 +38,10 @@ TOGETHER = 250  # requests in one commit
 
 
 def run(quick: bool) -> list[Figure]:
-    """Median over rounds; the interval is their minimum and maximum. One process does all: it is held to its CPU time, which other
-    work on the machine disturbs less, and the wall's is told beside it."""
+    """Median over rounds; the interval is their minimum and maximum.
+
+    One process does all. It is held to its CPU time, which other work disturbs less; the wall's stands beside it.
+    """
     rounds, events = (3, 50_000) if quick else (3, 1_000_000)
     policy = load(CORE)
     candidate = msgspec.structs.replace(policy, rules=tuple(_lowered(rule) for rule in policy.rules))
