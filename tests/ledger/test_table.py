@@ -116,6 +116,7 @@ WAYS_OUT = [
     "SELECT * FROM read_parquet('DIR/there.csv')",
     "SELECT * FROM sniff_csv('DIR/there.csv')",
     "SELECT * FROM glob('DIR/*')",
+    "DESCRIBE FROM read_csv('DIR/there.csv')",
     "SELECT * FROM glob('/*')",
     "SELECT * FROM read_csv('http://127.0.0.1:9/x.csv')",
     "SELECT * FROM sqlite_scan('DIR/l.db', 'entries')",
@@ -167,7 +168,6 @@ FORMS = [
     "SELECT 1 WHERE EXISTS (FROM {0})",
     "SELECT * FROM entries, {0}",
     "SELECT * FROM query('FROM ' || $${0}$$)",
-    "DESCRIBE FROM {0}",
     "SUMMARIZE FROM {0}",
 ]
 
