@@ -38,21 +38,28 @@ TOGETHER = 250  # requests in one commit
 
 
 def run(quick: bool) -> list[Figure]:
-    """Median over rounds; the interval is their minimum and maximum."""
+    """Median over rounds; the interval is their minimum and maximum.
+
+    One process does all. It is held to its CPU time, which other work disturbs less; the wall's stands beside it.
+    """
     rounds, events = (3, 50_000) if quick else (3, 1_000_000)
     policy = load(CORE)
     candidate = msgspec.structs.replace(policy, rules=tuple(_lowered(rule) for rule in policy.rules))
-    rates = []
+    rates, wall = [], []
     with tempfile.TemporaryDirectory(prefix="fairlead-bench-") as name:
         ledger = Path(name, "ledger.db")
         write(ledger, policy, events)
         for _ in range(rounds):
-            start = time.perf_counter()
+            start, began = time.process_time(), time.perf_counter()
             report = backtest(candidate, read(ledger), settle=Settlement(candidate).settle)
-            rates.append(report.events / (time.perf_counter() - start))
+            rates.append(report.events / (time.process_time() - start))
+            wall.append(report.events / (time.perf_counter() - began))
             if report.replayed != events:
                 raise RuntimeError(f"of {events} events only {report.replayed} were decided again")
-    return [Figure("events_per_s", median(rates), "1/s", min(rates), max(rates), rounds)]
+    return [
+        Figure("events_per_s", median(rates), "1/s", min(rates), max(rates), rounds),
+        Figure("events_per_wall_s", median(wall), "1/s", min(wall), max(wall), rounds),
+    ]
 
 
 def write(ledger: Path, policy: Policy, events: int) -> None:

@@ -141,16 +141,17 @@ class _Run:
             surface=course.surface,
             policy=self._policy.digest,
             rule=course.rule,
-            points=max((ruling.points for ruling in course.rulings), default=0),
-            flags=tuple(dict.fromkeys(flag for ruling in course.rulings for flag in ruling.flags)),
+            points=course.points,
+            flags=course.flags,
         )
         payloads = simulation.settles(entry, follows, decided, course.rulings)
         self._tiers[was.account or ""] = was.tier or "", tier
-        self._changes.add(entry.seq, was, [follow.payload for follow in follows], course, payloads)
+        self._changes.add(entry.seq, was, [follow.payload for follow in follows] if follows else (), course, payloads)
 
     def _stands(self, simulation: Simulation, entry: Entry, was: Decided, follows: Sequence[Entry]) -> None:
         if was.cause == "account" and was.account is not None:
-            self._let_in += not closed(simulation.state.account(was.account).in_force(entry.time))
+            shut = [closed(state.account(was.account).in_force(entry.time)) for state in (self._real, simulation.state)]
+            self._let_in += shut == [True, False]
         why = was.cause if was.cause != "rule" else "moderation" if was.surface == "moderation" else "no signals recorded"
         self._left[why] += 1
         for each in (entry, *follows):
@@ -163,8 +164,8 @@ class _Run:
         was under way when its account was suspended is no difference.
         """
         account, tier = was.account or "", was.tier or ""
-        held, holds = self._real.account(account).in_force(now), simulation.state.account(account).in_force(now)
-        if held != holds:
+        real, simulated = self._real.account(account), simulation.state.account(account)
+        if real.steps != simulated.steps and (held := real.in_force(now)) != (holds := simulated.in_force(now)):
             # Several keys may have led to the tier that it had; the least trusted of them is taken.
             keys = [key for key in self._keys.get(account, ()) if lowered(self._policy, key, held) == tier] or [tier]
             tier = min((lowered(self._policy, key, holds) for key in keys), key=self._rank)

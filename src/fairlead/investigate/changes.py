@@ -34,8 +34,8 @@ class Side(Struct, frozen=True):
     unknown: frozenset[str] = _NONE
 
 
-class Event(Struct, frozen=True):
-    """One event that left a trace on either side."""
+class Event(Struct, frozen=True, gc=False):
+    """One event that left a trace on either side. There may be very many."""
 
     seq: int
     account: str | None
@@ -90,6 +90,7 @@ class Changes:
         self.actions: Counter[tuple[str, str]] = Counter()
         self.opened, self.queued = [0, 0], [0, 0]
         self._events: dict[str, Event] = {}
+        self._sides: dict[Side, Side] = {}  # few differ
         self._seen = array("q")  # hashes of all requests: a label may be of one that left no trace
 
     def add(self, seq: int, was: Decided, follows: Sequence[Payload], course: Course, payloads: Sequence[Payload]) -> None:
@@ -108,23 +109,24 @@ class Changes:
         before = Side(was.action, _hit(was.verdicts) | _noted(was, was.verdicts, follows), _unsure(was.verdicts))
         found = tuple(verdict for verdict in kept if verdict.rule not in course.unknown)
         after = Side(action, _hit(found) | _noted(now, kept, payloads), _unsure(found), course.unknown)
-        self._events[was.request] = Event(seq, was.account, before, after)
+        sides = (self._sides.setdefault(side, side) for side in (before, after))
+        self._events[was.request] = Event(seq, was.account, *sides)
 
     def rules(self, policy: Policy, state: State) -> tuple[RuleChange, ...]:
         """The rules of the new policy that are alive and those that only the events know. `state` knows the labels."""
-        events = self._events.values()
+        counts = _counted(self._events.values())
         known = {rule.id: str(rule.state) for rule in policy.rules if rule.state.alive}
-        gone = {rule for event in events for side in (event.before, event.after) for rule in side.hit | side.unsure}
+        gone = {rule for _, rule in counts} - known.keys()
         labelled = self._labelled(state)
-        states = {**known, **dict.fromkeys(sorted(gone - known.keys()), "not in force")}
-        return tuple(_change(rule, written, events, labelled) for rule, written in states.items())
+        states = {**known, **dict.fromkeys(sorted(gone), "not in force")}
+        return tuple(_change(rule, written, counts, labelled) for rule, written in states.items())
 
     def disagreements(self, most: int) -> tuple[Disagreement, ...]:
         """At most so many, drawn by their own names, in the order of the log."""
         differ = [
             (request, event)
             for request, event in self._events.items()
-            if event.changed or event.before.action != event.after.action
+            if event.before.hit != event.after.hit or event.before.action != event.after.action
         ]
         drawn = sorted(differ, key=lambda pair: key(0, "disagreement", pair[0]))[:most]
         return tuple(
@@ -156,11 +158,26 @@ def _noted(decided: Decided, verdicts: Iterable[RuleVerdict], follows: Iterable[
     return frozenset((cases | flags) - {verdict.rule for verdict in verdicts})
 
 
-def _change(rule: str, state: str, events: Iterable[Event], labelled: list[tuple[Event, Labels]]) -> RuleChange:
-    before = [rule in event.before.hit for event in events]
-    after = [rule in event.after.hit for event in events]
-    unknown = [rule in event.after.unknown for event in events]
-    pairs = Counter(zip(before, after, unknown, strict=True))
+def _counted(events: Iterable[Event]) -> Counter[tuple[str, str]]:
+    """How many events there are of each kind and rule."""
+    found: Counter[tuple[str, str]] = Counter()
+    for event in events:
+        before, after = event.before, event.after
+        for kind, rules in (
+            ("before", before.hit),
+            ("after", after.hit),
+            ("newly hit", after.hit - before.hit),
+            ("no longer hit", before.hit - after.hit - after.unknown),
+            ("unsure before", before.unsure),
+            ("unsure after", after.unsure),
+            ("undetermined", after.unknown),
+        ):
+            for rule in rules:
+                found[kind, rule] += 1
+    return found
+
+
+def _change(rule: str, state: str, counts: Counter[tuple[str, str]], labelled: list[tuple[Event, Labels]]) -> RuleChange:
     judged = [(event, violates) for event, labels in labelled if (violates := said(labels, rule)) is not None]
     was = [violates for event, violates in judged if rule in event.before.hit]
     now = [violates for event, violates in judged if rule in event.after.hit]
@@ -169,14 +186,14 @@ def _change(rule: str, state: str, events: Iterable[Event], labelled: list[tuple
     return RuleChange(
         rule=rule,
         state=state,
-        before=sum(before),
-        after=sum(after),
-        newly_hit=pairs[False, True, False],
-        no_longer_hit=pairs[True, False, False],
-        unchanged=pairs[True, True, False],
-        unsure_before=sum(rule in event.before.unsure for event in events),
-        unsure_after=sum(rule in event.after.unsure for event in events),
-        undetermined=sum(unknown),
+        before=counts["before", rule],
+        after=counts["after", rule],
+        newly_hit=counts["newly hit", rule],
+        no_longer_hit=counts["no longer hit", rule],
+        unchanged=counts["after", rule] - counts["newly hit", rule],
+        unsure_before=counts["unsure before", rule],
+        unsure_after=counts["unsure after", rule],
+        undetermined=counts["undetermined", rule],
         precision_before=_share("precision before", was),
         precision=_share("precision", now),
         precision_newly_hit=_share("precision of the newly hit", new),

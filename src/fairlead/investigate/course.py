@@ -19,7 +19,7 @@ Ask = Callable[[str, str], Ruled | None]
 
 
 class Course(Struct, frozen=True):
-    """How a request ends. `action`, `cause`, `rule` and `surface` are those of `Decided`; `rulings` are in their order.
+    """How a request ends, in the words of `Decided`; `rulings` are in their order.
 
     `unknown` names the rules of which the record cannot say what they find.
     """
@@ -29,6 +29,8 @@ class Course(Struct, frozen=True):
     rule: str | None
     surface: str
     rulings: tuple[Ruling, ...]
+    points: int = 0
+    flags: tuple[str, ...] = ()
     unknown: frozenset[str] = frozenset()
     unanswered: bool = False
 
@@ -61,12 +63,15 @@ def walk(policy: Policy, ask: Ask) -> Course:
 
 def _ended(action: str, rule: str | None, passed: list[Ruled], *, unanswered: bool = False) -> Course:
     failed = passed[-1].ruling.error is not None
+    rulings = tuple(one.ruling for one in passed)
     return Course(
         action="refuse" if failed else action,
         cause="judge_error" if failed else "rule",
         rule=None if failed else rule,
         surface="prompt" if len(passed) == 1 else "response",
-        rulings=tuple(one.ruling for one in passed),
+        rulings=rulings,
+        points=max(ruling.points for ruling in rulings),
+        flags=tuple(dict.fromkeys(flag for ruling in rulings for flag in ruling.flags)),
         unknown=frozenset().union(*(one.unknown for one in passed)),
         unanswered=unanswered,
     )

@@ -19,6 +19,8 @@ Settle = Callable[[Decided, tuple[Ruling, ...], State, float, int], tuple[Payloa
 #: A decision's entry and those that followed from it; of any other entry it stands alone.
 Happening = tuple[Entry, Sequence[Entry]]
 
+_FOLLOWING = (CaseOpened, LadderStepped, ReviewQueued)
+
 
 def happenings(entries: Iterator[Entry]) -> Iterator[Happening]:
     """The log, each decision together with what followed from it: the entries behind it that were composed with it."""
@@ -26,11 +28,7 @@ def happenings(entries: Iterator[Entry]) -> Iterator[Happening]:
     follows: list[Entry] = []
     for entry in entries:
         if decided is not None:
-            if (
-                isinstance(entry.payload, CaseOpened | LadderStepped | ReviewQueued)
-                and entry.time == decided.time
-                and entry.producer == decided.producer
-            ):
+            if isinstance(entry.payload, _FOLLOWING) and entry.time == decided.time and entry.producer == decided.producer:
                 follows.append(entry)
                 continue
             yield decided, follows
@@ -70,8 +68,8 @@ class Simulation:
     ) -> Sequence[Payload]:
         """Take in what a decision comes to here, in place of `real` and what followed from that. Gives the decision first."""
         payloads = self._settle(decided, rulings, self.state, real.time, self._size)
-        there = {_alike(entry.payload): entry.seq for entry in follows}
         if len(payloads) > 1 or decided.rule or decided.flags or decided.points:
+            there = {_alike(entry.payload): entry.seq for entry in follows}
             self._numbers[real.seq] = self._size
             for payload in payloads:
                 if (seq := there.get(_alike(payload))) is not None:
