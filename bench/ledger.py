@@ -40,7 +40,8 @@ CALLERS = 16
 
 SMALL, LARGE, BATCH = 1_000_000, 10_000_000, 10_000
 SPAN_S = 30 * 86_400.0  # what the log covers
-HEAVY, HEAVY_EVERY = "acct_heavy", 1_000  # one account has one entry in so many, all with effects
+# Of 10,000 accounts each has 100 strikes in the end; these two have 1,000 and 10,000: one entry in so many is theirs.
+HEAVY, HEAVIEST = ("acct_heavy", 10_000), ("acct_heaviest", 1_000)
 _VERIFY = """
 import re, sys, time
 from pathlib import Path
@@ -174,13 +175,15 @@ def scale() -> list[Figure]:
         bytes_each = place.stat().st_size / LARGE
         opened = [_opened(place) for _ in range(9)]
         accounts = [f"acct_{number:05d}" for number in random.Random(1).sample(range(10_000), 200)]
-        ordinary, heavy = _asked(place, accounts), [each for _ in range(9) for each in _asked(place, [HEAVY])]
+        ordinary = _asked(place, accounts)
+        heavy, heaviest = ([took for _ in range(9) for took in _asked(place, [name])] for name, _ in (HEAVY, HEAVIEST))
         proofs = _proven(place)
     return [
         Figure("scale.appends_per_s", built, "1/s", n=LARGE - SMALL),
         _figure("scale.open_s", opened, unit="s"),
         _figure("scale.account_ms", ordinary, unit="ms"),
         _figure("scale.heavy_account_ms", heavy, unit="ms"),
+        _figure("scale.heaviest_account_ms", heaviest, unit="ms"),
         _figure("scale.inclusion_ms", proofs, unit="ms"),
         Figure("scale.verified_per_s", large[0], "1/s", n=LARGE),
         Figure("scale.verify_memory_mib", large[1], "MiB", n=LARGE, rival=small[1]),
@@ -196,8 +199,9 @@ def _grown(place: Path, to: int) -> float:
         for size in range(first, to, BATCH):
             now = SPAN_S * size / LARGE
             payloads = mixed(draw, BATCH, now + SPAN_S)
-            for i in range(0, BATCH, HEAVY_EVERY):
-                payloads[i] = replace(payloads[i], account=HEAVY)
+            for name, every in (HEAVIEST, HEAVY):
+                for i in range(0, BATCH, every):
+                    payloads[i] = replace(payloads[i], account=name)
             start = time.perf_counter()
             ledger.append(*payloads)
             seconds += time.perf_counter() - start
