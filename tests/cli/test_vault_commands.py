@@ -16,7 +16,7 @@ from fairlead.ledger.log import Ledger, read
 from fairlead.ledger.master import open_master
 from fairlead.ledger.vault import Vault
 from fairlead.policy.core import CORE
-from fairlead.records.entry import AccountErased, ContentExpired, ContentRead, StageEnded
+from fairlead.records.entry import AccountErased, ContentExpired, ContentRead, KeyIssued, StageEnded
 from fairlead.records.errors import InputError
 
 
@@ -102,12 +102,11 @@ def test_expiry_and_erasure_need_no_master_key(scene: Scene) -> None:
     assert scene.run("vault", "expire", "--policy", CORE, key=False) == "1 contents removed\n"
     assert scene.run("vault", "expire", "--policy", CORE, key=False) == "0 contents removed\n"
     assert scene.payloads(ContentExpired) == [ContentExpired(1)]
-    said = scene.run("ledger", "erase", "bob", "nobody", "--by", "dpo", key=False)
+    said = scene.run("ledger", "erase", "bob", "--by", "dpo", key=False)
     assert said.splitlines() == [
         "bob: 1 keys destroyed, 1 contents removed",
-        "nobody: 0 keys destroyed, 0 contents removed",
     ]
-    assert scene.payloads(AccountErased) == [AccountErased("bob", "dpo"), AccountErased("nobody", "dpo")]
+    assert scene.payloads(AccountErased) == [AccountErased("bob", "dpo")]
     with pytest.raises(InputError, match="its account was erased"):
         scene.run("vault", "read", scene.refs[1], "--by", "eve", "--purpose", "case 7")
 
@@ -124,3 +123,33 @@ def test_the_gateway_keeps_nothing_in_clear(tmp_path: Path, monkeypatch: pytest.
     done = subprocess.run([sys.executable, "-m", "fairlead", *map(str, words)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stderr == ("fairlead: --keep all needs a master key: name it with --master-key; nothing is kept in clear\n")
+
+
+def test_what_would_stand_in_the_ledger_for_ever_names_nobody(tmp_path: Path) -> None:
+    place, master, address = tmp_path / "house" / "l.db", tmp_path / "safe" / "key", "ann.example@example.com"
+    run("vault", "keygen", master)
+    with Ledger(place, producer="t") as ledger:
+        ledger.append(KeyIssued("k", "fl_1", "ann", "public"))
+    reading = ("vault", "read", "content_1", "--ledger", place, "--master-key", master)
+    for words in (
+        (*reading, "--by", address, "--purpose", "case 7"),
+        (*reading, "--by", "eve", "--purpose", f"{address} asked"),
+        ("ledger", "erase", "ann", "--by", address, "--ledger", place),
+        ("keys", "add", "--tier", address, "--ledger", place),
+        ("keys", "revoke", "fl_1", "--reason", address, "--ledger", place),
+    ):
+        with pytest.raises(InputError, match="stand in the ledger for ever") as refused:
+            run(*words)
+        assert address not in str(refused.value)
+    assert address.encode() not in b"".join(path.read_bytes() for path in place.parent.iterdir())
+
+
+def test_an_account_of_which_nothing_is_known_is_not_said_to_be_erased(tmp_path: Path) -> None:
+    place = tmp_path / "l.db"
+    with Ledger(place, producer="t") as ledger:
+        ledger.append(KeyIssued("k", "fl_1", "ann", "public"))
+    with pytest.raises(InputError, match="of anne nothing is known"):
+        run("ledger", "erase", "anne", "--by", "dpo", "--ledger", place)
+    for _ in range(2):
+        run("ledger", "erase", "ann", "--by", "dpo", "--ledger", place)
+    assert [e.payload.account for e in read(place) if isinstance(e.payload, AccountErased)] == ["ann"]

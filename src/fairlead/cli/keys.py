@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from fairlead import __version__
+from fairlead.cli.impersonal import impersonal
 from fairlead.gateway.identity import new_key
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.rows import Key
-from fairlead.personal.find import find
 from fairlead.records.entry import KeyRevoked
 from fairlead.records.errors import InputError
 
@@ -31,9 +31,7 @@ def add_command(
     account: Annotated[str | None, typer.Option(help="A pseudonym, never a name; drawn at random when not given.")] = None,
 ) -> None:
     """Issue a key and print it. It is shown this once."""
-    if account and find(account):
-        raise InputError("that account looks like personal data; name a pseudonym, and keep who it is elsewhere")
-    text, issued = new_key(tier, account)
+    text, issued = new_key(impersonal("the tier", tier), account and impersonal("the account", account))
     with _opened(ledger) as opened:
         opened.append(issued)
     print(text)
@@ -54,6 +52,7 @@ def revoke_command(
     reason: Annotated[str, typer.Option(help="Why; it stands in the ledger, so name nobody.")],
 ) -> None:
     """Let a key open nothing any more. A running gateway knows it within a second."""
+    reason = impersonal("the reason", reason)
     with _opened(ledger) as opened:
         found = [id for id, key in opened.state.rows.each(Key) if key.prefix == prefix[:11] and not key.revoked]
         if not found:

@@ -11,11 +11,13 @@ from typing import Annotated
 import typer
 
 from fairlead import __version__
+from fairlead.cli.impersonal import impersonal
 from fairlead.ledger.keyring import Keyring, beside
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.master import Master, open_master, write_new
 from fairlead.ledger.place import exists, is_server
 from fairlead.ledger.vault import Vault
+from fairlead.personal.find import mask
 from fairlead.policy.load import load
 from fairlead.records.errors import InputError
 
@@ -43,7 +45,7 @@ def read_command(
 ) -> None:
     """Print what is kept, once the ledger says who read it and why."""
     with opened(ledger, keys, needed(named_master(master_key, ledger, keys))) as vault:
-        print(vault.read(ref, by=by, purpose=purpose))
+        print(vault.read(ref, by=impersonal("the reader", by), purpose=impersonal("the purpose", purpose)))
 
 
 @app.command("expire")
@@ -81,7 +83,12 @@ def erase_command(
     keys: Annotated[str | None, KEYS] = None,
 ) -> None:
     """Destroy the keys to all content of accounts, for ever; name what was built from it. It needs no master key."""
+    by = impersonal("who asks", by)
     with opened(ledger, keys, None) as vault:
+        if unknown := [account for account in accounts if not vault.knows(account)]:
+            raise InputError(
+                f"of {mask(', '.join(unknown))} nothing is known here, neither key nor content; check the name"
+            )
         for erased in vault.erase(accounts, by):
             print(f"{erased.account}: {erased.keys} keys destroyed, {erased.contents} contents removed")
             for what, digests in (("dataset", erased.datasets), ("model", erased.models)):

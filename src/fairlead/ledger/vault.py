@@ -28,7 +28,7 @@ from fairlead.ledger.fold import State
 from fairlead.ledger.keyring import Keyring
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.projection import Pending
-from fairlead.ledger.rows import Dataset, Erased, Model, Rows
+from fairlead.ledger.rows import Account, Dataset, Erased, Key, Model, Rows
 from fairlead.ledger.store import Connection
 from fairlead.records.canonical import canonical
 from fairlead.records.entry import AccountErased, ContentExpired, ContentRead, Payload
@@ -121,6 +121,15 @@ class Vault:
         """
         own = self._keyring.key(account, make=True)
         return hmac.digest(HKDF(SHA256(), 32, None, _EQUALITY).derive(own), text.encode(), "sha256").hex()
+
+    def knows(self, account: str) -> bool:
+        """Whether there is anything of the account: an API key, a history, content, or that it was erased."""
+        state = self._ledger.state
+        with self._ledger.store.reading() as db:
+            if db.one("SELECT 1 FROM contents WHERE account = ? LIMIT 1", account) is not None:
+                return True
+        known = state.erased(account) or state.account(account) != Account()
+        return known or any(key.account == account for _, key in state.rows.each(Key))
 
     def erase(self, accounts: Iterable[str], by: str) -> list[Erasure]:
         """Destroy the keys of the accounts, remove their contents, and say so in the log. Again, it changes nothing.
