@@ -65,6 +65,8 @@ def test_check_refuses_an_id_that_the_ledger_knows_as_gone(tmp_path: Path) -> No
     file.write_text(SMALL)
     with Ledger(path, producer="t") as ledger:
         ledger.append(load(file).entry(), load(CORE).entry())
+    assert "no id comes back" in run("check", file, "--ledger", path), "the same rule may: a policy can be rolled back"
+    file.write_text(SMALL.replace("trolls.", "goblins.", 1))
     with pytest.raises(PolicyError, match=r"small\.yaml:6: rule id 'trolls' was left out of core .* a new rule takes a new id"):
         run("check", file, "--ledger", path)
     file.write_text(SMALL.replace("id: trolls", "id: trolls.2"))

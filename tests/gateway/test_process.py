@@ -12,9 +12,11 @@ import openai
 import pytest
 from house import POLICY
 
+from fairlead.cli.gateway import gateway
 from fairlead.ledger.log import Ledger, read
 from fairlead.ledger.verify import verify
-from fairlead.records.entry import Decided, KeyIssued
+from fairlead.records.entry import Decided, KeyIssued, PolicyLoaded
+from fairlead.records.errors import PolicyError
 
 HEAVY = {"torch", "transformers", "sklearn", "onnx", "scipy", "pandas"}
 # Tells its modules when it ends.
@@ -80,3 +82,13 @@ def test_a_key_is_shown_once_and_stored_as_a_digest(tmp_path: Path) -> None:
     secret = key.removeprefix(entry.payload.prefix)
     assert secret not in str(entry)
     assert secret.encode() not in ledger.read_bytes()
+
+
+def test_a_policy_that_gives_an_old_id_to_another_rule_is_not_served(tmp_path: Path) -> None:
+    policy, ledger = tmp_path / "policy.yaml", tmp_path / "ledger.db"
+    policy.write_text(POLICY)
+    with Ledger(ledger, producer="test/1") as opened:
+        old = PolicyLoaded("d1", "test", "0", {"goblins": "another rule"})
+        opened.append(old, PolicyLoaded("d2", "test", "0.5", {"sorrow": "a rule"}))
+    with pytest.raises(PolicyError, match=r"rule id 'goblins' was left out of test 0\.5 and cannot come back"):
+        gateway(policy, str(ledger), "http://127.0.0.1:1", port=0, timeout=1.0)

@@ -222,3 +222,11 @@ def test_every_problem_is_found_however_wrong_the_rest_is() -> None:
         Rule("a", {}), over_texts("a", act={"low": ()}), over_texts("b", act={"nobody": (Act("flag"),)}), tiers=(), version=""
     )
     assert len(found(wrong)) >= 6
+
+
+def test_a_policy_may_be_rolled_back_and_another_rule_may_not_take_the_id() -> None:
+    first = policy(over_texts("r"))
+    history = [first.entry(), policy(over_texts("s")).entry()]
+    assert reused(first, history) == []
+    (problem,) = reused(policy(over_texts("r", definition="Asks for something else.")), history)
+    assert "cannot come back" in problem.text

@@ -20,8 +20,9 @@ from fairlead.judge.cascade import Judge
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.verify import proven
 from fairlead.models.endpoint import Endpoint
+from fairlead.policy.history import reused
 from fairlead.policy.load import load
-from fairlead.records.errors import InputError
+from fairlead.records.errors import InputError, PolicyError
 
 _PROVEN = 20_000  # entries at the end of the log that are verified before the gateway serves; all takes minutes
 
@@ -51,6 +52,8 @@ def gateway(
     with ExitStack() as stack:
         opened = stack.enter_context(Ledger(ledger, producer=f"gateway/{__version__}"))
         proven(ledger, last=_PROVEN)
+        for problem in reused(rules, [loaded.policy for loaded in opened.state.policies()]):
+            raise PolicyError(problem.text, file=str(policy))
         keeper = None
         if master is not None and keep is not Keep.NONE:
             keeper = Keeper(keep or Keep.FLAGGED, stack.enter_context(vault.over(opened, keys, master)).put)

@@ -86,9 +86,7 @@ def erase_command(
     by = impersonal("who asks", by)
     with opened(ledger, keys, None) as vault:
         if unknown := [account for account in accounts if not vault.knows(account)]:
-            raise InputError(
-                f"of {mask(', '.join(unknown))} nothing is known here, neither key nor content; check the name"
-            )
+            raise InputError(f"of {mask(', '.join(unknown))} nothing is known here, neither key nor content; check the name")
         for erased in vault.erase(accounts, by):
             print(f"{erased.account}: {erased.keys} keys destroyed, {erased.contents} contents removed")
             for what, digests in (("dataset", erased.datasets), ("model", erased.models)):
