@@ -26,7 +26,7 @@ from fairlead.records.errors import InputError
 from fairlead.records.figure import Figure
 
 LEDGER = typer.Option(help="The ledger: a file, or the URL of a PostgreSQL database. It is only read.")
-_WIDTH = 128
+WIDTH = 128
 SINCE = typer.Option(help="From when on: 30d, 12h, 90m ago, or a date. What came before is the history, as it was.")
 
 
@@ -50,7 +50,7 @@ def backtest_command(
     if json:
         print(msgspec.json.encode(report).decode())
     else:
-        show(report, Console(width=_WIDTH))
+        show(report, Console(width=WIDTH))
 
 
 def tried(policy: Policy, ledger: str, since: float, disagreements: int, rejudge: Rejudge | None = None) -> Report:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fairlead.cli.backtest import backtest_command
+from fairlead.cli.suggest import suggest_command
 from fairlead.policy import render
 from fairlead.policy.core import CORE
 from fairlead.policy.load import load
@@ -16,6 +17,7 @@ from fairlead.records.errors import InputError
 app = typer.Typer(no_args_is_help=True, help="Check a policy file, and read its rules.")
 
 app.command("backtest")(backtest_command)
+app.command("suggest")(suggest_command)
 
 File = Annotated[Path, typer.Argument(help="The policy file.", show_default=False)]
 
