@@ -159,7 +159,7 @@ class Stub:
         text = self.says.pop(0) if len(self.says) > 1 else self.says[0]
         choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         usage = {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}
-        good = json.dumps({"choices": [choice] * int(str(body["n"])), "usage": usage, "secret": "goblins"}).encode()
+        good = json.dumps({"choices": [choice] * int(str(body.get("n", 1))), "usage": usage, "secret": "goblins"}).encode()
         if self.fault == "slow":
             time.sleep(1.5)
         if self.fault == "truncated":

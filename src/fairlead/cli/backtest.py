@@ -26,7 +26,7 @@ from fairlead.records.errors import InputError
 from fairlead.records.figure import Figure
 
 LEDGER = typer.Option(help="The ledger: a file, or the URL of a PostgreSQL database. It is only read.")
-_WIDTH = 128
+WIDTH = 140
 SINCE = typer.Option(help="From when on: 30d, 12h, 90m ago, or a date. What came before is the history, as it was.")
 
 
@@ -50,7 +50,7 @@ def backtest_command(
     if json:
         print(msgspec.json.encode(report).decode())
     else:
-        show(report, Console(width=_WIDTH))
+        show(report, Console(width=WIDTH))
 
 
 def tried(policy: Policy, ledger: str, since: float, disagreements: int, rejudge: Rejudge | None = None) -> Report:
@@ -98,39 +98,23 @@ def show(report: Report, console: Console) -> None:
 
 
 def _show_rules(report: Report, console: Console) -> None:
-    names = (
-        "rule",
-        "state",
-        "before",
-        "after",
-        "newly hit",
-        "no longer",
-        "unsure",
-        "needs --rejudge",
-        "precision",
-        "of newly hit",
-    )
-    table = Table(*_columns(*names, left=2))
-    quiet = 0
-    for rule in report.rules:
-        if not _moved(rule):
-            quiet += 1
-            continue
+    names = ("rule", "state", "before", "after", "newly", "no longer", "unsure", "--rejudge", "precision", "of newly", "recall")
+    table = Table(*_columns(*names, left=2), title="events in which a rule was violated")
+    changed = [rule for rule in report.rules if _moved(rule)]
+    for rule in changed:
+        counts = (rule.before, rule.after, rule.newly_hit, rule.no_longer_hit)
+        shares = (rule.precision, rule.precision_newly_hit, rule.recall)
         table.add_row(
             rule.rule,
             rule.state,
-            f"{rule.before:,}",
-            f"{rule.after:,}",
-            f"{rule.newly_hit:,}",
-            f"{rule.no_longer_hit:,}",
+            *(f"{n:,}" for n in counts),
             f"{rule.unsure_before:,} → {rule.unsure_after:,}",
             f"{rule.undetermined:,}",
-            _share(rule.precision),
-            _share(rule.precision_newly_hit),
+            *(_share(share) for share in shares),
         )
-    if table.row_count:
+    if changed:
         console.print(table)
-    console.print(f"{quiet} rules find what they found")
+    console.print(f"{len(report.rules) - len(changed)} rules find what they found")
 
 
 def _moved(rule: RuleChange) -> bool:
@@ -139,7 +123,7 @@ def _moved(rule: RuleChange) -> bool:
 
 def _show_actions(actions: Mapping[str, Mapping[str, int]], console: Console) -> None:
     afters = sorted({after for row in actions.values() for after in row})
-    table = Table(*_columns("before ╲ after", *afters))
+    table = Table(*_columns("before ╲ after", *afters), title="what the caller gets")
     for before, row in actions.items():
         table.add_row(before, *(f"{row[after]:,}" if after in row else "" for after in afters))
     if actions:
@@ -157,13 +141,13 @@ def _show_disagreements(report: Report, console: Console) -> None:
 
 
 def _columns(*names: str, left: int = 1) -> list[Column]:
-    return [Column(name, justify="left" if at < left else "right", overflow="fold") for at, name in enumerate(names)]
+    return [Column(name, justify="left" if at < left else "right", no_wrap=True) for at, name in enumerate(names)]
 
 
 def _share(figure: Figure) -> str:
     if figure.value is None or figure.low is None or figure.high is None:
         return "no labels"
-    return f"{figure.value:.2f} [{figure.low:.2f}, {figure.high:.2f}] n={figure.n}"
+    return f"{figure.value:.2f} n={figure.n}\n{figure.low:.2f}–{figure.high:.2f}"
 
 
 def _between(first: float | None, last: float | None) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from fairlead.cli.backtest import backtest_command
+from fairlead.cli.suggest import suggest_command
 from fairlead.judge.cascade import Judge
 from fairlead.ledger.log import read as read_ledger
 from fairlead.measure.gates import RuleGate, assess_tests, rule_gates
@@ -27,6 +28,7 @@ from fairlead.statistics.gate import GateOutcome
 app = typer.Typer(no_args_is_help=True, help="Write, check and compare policy files, and read their rules.")
 
 app.command("backtest")(backtest_command)
+app.command("suggest")(suggest_command)
 
 File = Annotated[Path, typer.Argument(help="The policy file.", show_default=False)]
 

@@ -110,7 +110,7 @@ def _answers(folder: Path, sql: str) -> Iterator[dict[str, Any]]:
                     values = (as_is if of is None or as_is is None else of(as_is) for as_is, of in zip(row, read, strict=True))
                     yield dict(zip(names, values, strict=True))
         except duckdb.Error as error:
-            raise InputError(f"the question cannot be answered: {_said(error)}") from error
+            raise InputError(f"cannot be answered: {_said(error)}") from error
 
 
 def _one_select(sql: str) -> None:
