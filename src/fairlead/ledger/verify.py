@@ -15,6 +15,7 @@ from fairlead.ledger.proof import START, Tree, leaf, link
 from fairlead.ledger.store import Store
 from fairlead.records.errors import LedgerCorrupt
 
+_WITHOUT_ROOTS = (None, "0001")  # a log of version 0.1.0, before it is opened for writing
 _ROOT = "SELECT hash FROM roots WHERE level = ? AND position = ?"
 _LAST = "SELECT seq FROM entries ORDER BY seq DESC LIMIT 1"
 _CHAIN = "SELECT chain FROM entries WHERE seq = ?"
@@ -82,6 +83,7 @@ def _end(store: Store, last: int) -> _Walk:
 
 def _walk(store: Store, walk: _Walk, roots: bool = True) -> Verification:
     try:
+        roots = roots and store.version() not in _WITHOUT_ROOTS
         for seq, body, leaf_hash, chain in rows(store, walk.size or _FIRST):
             if walk.disagrees():
                 break
