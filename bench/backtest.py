@@ -35,6 +35,7 @@ TROUBLED = 0.1
 SECONDS = 30 * 86_400.0
 START = 1_790_000_000.0
 TOGETHER = 250  # requests in one commit
+KINDS = 20_000  # that many different requests are judged for each tier; the log draws from them
 
 
 def run(quick: bool) -> list[Figure]:
@@ -65,20 +66,30 @@ def run(quick: bool) -> list[Figure]:
 def write(ledger: Path, policy: Policy, events: int) -> None:
     """A ledger of so many requests over thirty days."""
     draws, settlement, now = stream(0, "bench", "backtest"), Settlement(policy), START
+    judged = {tier: [_judged(policy, tier, draws) for _ in range(min(KINDS, events))] for tier in policy.tiers}
     with Ledger(ledger, producer="bench/1", clock=lambda: now) as opened:
         opened.append(policy.entry())
         for first in range(0, events, TOGETHER):
             now = START + SECONDS * first / events
-            opened.compose_all([_request(policy, settlement, draws) for _ in range(min(TOGETHER, events - first))])
+            opened.compose_all([_request(policy, judged, settlement, draws) for _ in range(min(TOGETHER, events - first))])
 
 
-def _request(policy: Policy, settlement: Settlement, draws: random.Random) -> Compose:
+def _judged(policy: Policy, tier: str, draws: random.Random) -> tuple[Ruling, ...]:
+    """What was found in a request of the tier: in its prompt, and in the answer where there is one."""
+    prompt = _verdict(policy, "prompt", draws, draws.random() < TROUBLED)
+    asked = decide(policy, tier, None, prompt, "prompt")
+    if asked.action != "allow":
+        return (asked,)
+    return asked, decide(policy, tier, None, _verdict(policy, "response", draws, False), "response")
+
+
+def _request(
+    policy: Policy, judged: dict[str, list[tuple[Ruling, ...]]], settlement: Settlement, draws: random.Random
+) -> Compose:
     who = int(ACCOUNTS * draws.random() ** 3)
     account, tier = f"acct_{who:05d}", policy.tiers[who % len(policy.tiers)]
-    trouble = draws.random() < TROUBLED
-    rulings = [decide(policy, tier, account, _verdict(policy, "prompt", draws, trouble), "prompt")]
-    if rulings[0].action == "allow":
-        rulings.append(decide(policy, tier, account, _verdict(policy, "response", draws, False), "response"))
+    rulings = draws.choice(judged[tier])
+    surfaces = ("prompt", "response")[: len(rulings)]
     decided = Decided(
         request=f"req_{draws.getrandbits(96):024x}",
         action=rulings[-1].action,
@@ -86,7 +97,7 @@ def _request(policy: Policy, settlement: Settlement, draws: random.Random) -> Co
         status=200,
         account=account,
         tier=tier,
-        surface=("prompt", "response")[len(rulings) - 1],
+        surface=surfaces[-1],
         model="a-model",
         policy=policy.digest,
         judge="judge/0.1.0/0123456789ab",
@@ -95,11 +106,9 @@ def _request(policy: Policy, settlement: Settlement, draws: random.Random) -> Co
         points=rulings[0].points,
         flags=rulings[0].flags,
         milliseconds=round(draws.random() * 900, 3),
-        signals=tuple(
-            Signals(surface, r.harm, len(r.kept)) for surface, r in zip(("prompt", "response"), rulings, strict=False)
-        ),
+        signals=tuple(Signals(surface, r.harm, len(r.kept)) for surface, r in zip(surfaces, rulings, strict=True)),
     )
-    return _settled(settlement, decided, tuple(rulings))
+    return _settled(settlement, decided, rulings)
 
 
 def _settled(settlement: Settlement, decided: Decided, rulings: tuple[Ruling, ...]) -> Compose:
