@@ -12,7 +12,9 @@ model; a tool call's arguments are read as text.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from numpy.typing import NDArray
 from fairlead import __version__
 from fairlead.judge.encoder import Encoder
 from fairlead.judge.features import MOST_CHARACTERS
-from fairlead.judge.heads import Heads
+from fairlead.judge.heads import Floats, Heads
 from fairlead.judge.refusal import refuses
 from fairlead.judge.signatures import Signatures
 from fairlead.judge.views import MAX_CHARACTERS, View, views
@@ -34,6 +36,7 @@ from fairlead.records.verdict import CUT, Outcome, RuleVerdict, Verdict
 
 _WINDOW = 1_000  # characters, about what the encoder's 256 tokens hold
 _STEP = 900
+NGRAMS, EMBEDDINGS = "ngrams", "embeddings"  # the stages of the heads
 # Scores are rounded before any threshold, so that a back-test decides on just what the ledger holds.
 _DIGITS = 4
 _OVERLAP = 20  # characters, so that a word at the cut is whole in one of the halves
@@ -73,11 +76,13 @@ class Judge:
     def judge(self, conversation: Conversation, surface: Surface = "prompt") -> Verdict:
         """The verdict on one conversation for every living rule that applies to `surface`."""
         rules = [rule for rule in self._rules if surface in rule.applies_to]
+        clock = _Clock()
         try:
-            readings = [
-                _Reading(view, len(text) > MAX_CHARACTERS) for text in texts(conversation, surface) for view in views(text)
-            ]
-            return Verdict(self._assess(rules, readings), self.producer)
+            with clock("views"):
+                readings = [
+                    _Reading(view, len(text) > MAX_CHARACTERS) for text in texts(conversation, surface) for view in views(text)
+                ]
+            return Verdict(self._assess(rules, readings, clock), self.producer, took=clock.took)
         except Exception as error:
             # The error's text is left out: it may quote what the user wrote, and verdicts are stored.
             failed = tuple(_undetermined(rule, "failed") for rule in rules)
@@ -87,12 +92,12 @@ class Judge:
         """What `judge` says of each."""
         return [self.judge(conversation, surface) for conversation in conversations]
 
-    def _assess(self, rules: Sequence[Rule], readings: Sequence[_Reading]) -> tuple[RuleVerdict, ...]:
+    def _assess(self, rules: Sequence[Rule], readings: Sequence[_Reading], clock: _Clock) -> tuple[RuleVerdict, ...]:
         if not readings:
             return tuple(_undetermined(rule, "no text to judge") for rule in rules)
-        signed = self._signed(readings)
-        open_rules = [rule for rule in rules if rule.id not in signed]
-        scored = self._scored(open_rules, readings)
+        with clock("signatures"):
+            signed = self._signed(readings)
+        scored = self._scored([rule for rule in rules if rule.id not in signed], readings, clock)
         cut = any(reading.cut for reading in readings)
         return tuple(signed[rule.id] if rule.id in signed else _by_score(rule, scored.get(rule.id), cut) for rule in rules)
 
@@ -109,27 +114,48 @@ class Judge:
                 found.setdefault(hit.rule, verdict)
         return found
 
-    def _scored(self, rules: Sequence[Rule], readings: Sequence[_Reading]) -> dict[str, _Score]:
-        """The highest score of each rule that has a head, over all views and windows."""
-        columns = {rule.id: self._columns[rule.id] for rule in rules if rule.id in self._columns}
-        if not columns or self._heads is None:
+    def _scored(self, rules: Sequence[Rule], readings: Sequence[_Reading], clock: _Clock) -> dict[str, _Score]:
+        """The highest score of each rule that has a head, over all views and windows.
+
+        N-grams look at every window; the encoder only at those where they left a rule open.
+        """
+        headed = [rule for rule in rules if rule.id in self._columns]
+        if not headed or self._heads is None:
             return {}
-        pieces = [
-            (reading.view.name, piece)
-            for reading in readings
-            for window in windows(reading.view.text)
-            for piece in self._fitting(window)
-        ]
-        unique = list(dict.fromkeys(window for _, window in pieces))
-        row = {window: index for index, window in enumerate(unique)}
-        embeddings: NDArray[np.float32] | None = self._encoder.encode(unique) if self._encoder else None
-        scores = self._heads.scores(unique, embeddings)
+        columns = np.array([self._columns[rule.id] for rule in headed])
+        pieces: dict[str, str] = {}  # each window once, under the first view that shows it
+        for reading in readings:
+            for window in windows(reading.view.text):
+                pieces.setdefault(window, reading.view.name)
+        low, high = self._bounds(headed, columns)
+        found: list[tuple[Floats, str, str]] = []
+        unsure: dict[str, str] = {}
+        with clock(NGRAMS):
+            for piece, view in pieces.items():
+                scores = self._heads.first(self._heads.logits(piece))[columns]
+                if self._encoder is not None and not ((scores < low) | (scores > high)).all():
+                    unsure[piece] = view
+                else:
+                    found.append((scores, view, NGRAMS))
+        if unsure and self._encoder is not None:
+            with clock(EMBEDDINGS):
+                for piece, view in unsure.items():
+                    for part in self._fitting(piece):
+                        embedding = self._encoder.encode([part])[0]
+                        found.append((self._heads.second(self._heads.logits(part), embedding)[columns], view, EMBEDDINGS))
+        values = np.stack([scores for scores, _, _ in found])
         best: dict[str, _Score] = {}
-        for rule, column in columns.items():
-            values = scores[[row[window] for _, window in pieces], column]
-            at = int(np.argmax(values))  # the first of equals, so the plain view before the others; a NaN before all
-            best[rule] = _Score(round(float(values[at]), _DIGITS), pieces[at][0])
+        for index, rule in enumerate(headed):
+            at = int(np.argmax(values[:, index]))  # a NaN before all
+            best[rule.id] = _Score(round(float(values[at, index]), _DIGITS), *found[at][1:])
         return best
+
+    def _bounds(self, rules: Sequence[Rule], columns: NDArray[np.intp]) -> tuple[Floats, Floats]:
+        """Below which score, and above which, n-grams decide a rule alone: its band, and what the rule calls a decision."""
+        assert self._heads is not None
+        low, high = self._heads.bands[:, columns]
+        review, block = np.array([(rule.detect.review, rule.detect.block) for rule in rules if rule.detect]).T
+        return np.minimum(low, review), np.maximum(high, block)
 
     def _fitting(self, window: str) -> list[str]:
         """The window, halved until the encoder sees all of each piece: what it cannot see must not hide anything."""
@@ -148,6 +174,22 @@ class _Reading(Struct, frozen=True):
 class _Score(Struct, frozen=True):
     value: float
     view: str
+    stage: str
+
+
+class _Clock:
+    """Seconds spent in each stage."""
+
+    def __init__(self) -> None:
+        self.took: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.took[stage] = self.took.get(stage, 0.0) + time.perf_counter() - start
 
 
 def texts(conversation: Conversation, surface: Surface) -> list[str]:
@@ -184,8 +226,8 @@ def _by_score(rule: Rule, score: _Score | None, cut: bool) -> RuleVerdict:
     found = outcome(score.value)
     evidence = f"{CUT}{MAX_CHARACTERS} characters were read" if cut else ""
     if cut and found is Outcome.ALLOWED:  # what was read says nothing of the rest: the signal is missing
-        return RuleVerdict(rule.id, rule.digest, outcome(None), stage="heads", view=score.view, evidence=evidence)
-    return RuleVerdict(rule.id, rule.digest, found, score.value, "heads", score.view, evidence)
+        return RuleVerdict(rule.id, rule.digest, outcome(None), stage=score.stage, view=score.view, evidence=evidence)
+    return RuleVerdict(rule.id, rule.digest, found, score.value, score.stage, score.view, evidence)
 
 
 def _undetermined(rule: Rule, why: str) -> RuleVerdict:

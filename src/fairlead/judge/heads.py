@@ -1,14 +1,15 @@
-"""Per-rule linear classifiers, one on hashed n-grams and one on sentence embeddings, and the calibration that joins them.
+"""Per-rule linear classifiers in two stages: on hashed n-grams, then on n-grams and a sentence embedding together.
 
-The score of a rule is sigmoid(slope · m + offset), where m is the mean of the two logits, or the n-gram logit alone where there
-is no encoder; slope and offset (Platt 1999) were fitted for each of the two cases on logits from outside the training folds.
-A score of one half means: as likely as not in a stream in which `PREVALENCE` of the texts violate the rule.
+The score of a rule is sigmoid(slope · m + offset), where m is the n-gram logit in the first stage and the mean of both logits
+in the second; slope and offset (Platt 1999) were fitted for each stage on logits from outside the training folds. A score of
+one half means: as likely as not in a stream in which `PREVALENCE` of the texts violate the rule.
+
+Each head has a band for its first stage: a score outside of it decides, one inside of it asks for the embedding.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -17,21 +18,26 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from fairlead.judge.features import BUCKETS, Grams, grams
+from fairlead.judge.features import BUCKETS, MOST_CHARACTERS, grams
 from fairlead.records.canonical import canonical
 from fairlead.records.errors import JudgeError
 
 # High enough that thresholds near one half catch most of what a rule is about, low enough that a benign text is rarely stopped
 # by any of twenty rules.
 PREVALENCE = 0.1
-FORMAT = 2
+FORMAT = 3
+GRAMS, BOTH = 0, 1  # the stages, as they index `bias` and `platt`
 _ARRAYS, _CARD = "heads.npz", "heads.json"
+_ONES = np.ones(4 * MOST_CHARACTERS + 16, np.float32)  # more than a text has grams of a kind
+
+Floats = NDArray[np.float64]
 
 
 class HeadCard(Struct, frozen=True):
     """One head: the rule it was trained for, with the digest of its meaning, and on how many known examples.
 
     `alone` says whether its n-grams are of use without embeddings; when not, the rule has no head where there is no encoder.
+    `band` holds the scores of the first stage between which the second is asked.
     """
 
     rule: str
@@ -39,30 +45,34 @@ class HeadCard(Struct, frozen=True):
     violating: int
     allowed: int
     alone: bool
+    band: tuple[float, float] = (0.0, 1.0)
 
 
 class HeadsCard(Struct, frozen=True):
-    """What the heads were trained on. `left_out` maps a rule without a head to the reason."""
+    """What the heads were trained on. `left_out` maps a rule without a head to the reason; `sources` counts texts by origin."""
 
     heads: tuple[HeadCard, ...]
     encoder: str
     data_digest: str
     seed: int
     left_out: dict[str, str] = {}
+    sources: dict[str, int] = {}
     format: int = FORMAT
 
 
 class Weights(Struct, frozen=True):
     """The numbers, with a column for each head.
 
-    `grams` float32 [BUCKETS, heads]; `embedding` float32 [width, heads], width 0 without an encoder; `bias` float64 [2, heads],
-    of the n-gram and the embedding head; `platt` float64 [2, 2, heads]: slope and offset, first of n-grams alone, then of both.
+    `grams` int8 [BUCKETS, heads], times `scale` float32 [heads]; `embedding` float32 [width, heads], width 0 without an
+    encoder; `bias` float64 [2, heads], of the n-gram and the embedding head; `platt` float64 [2, 2, heads]: slope and offset,
+    first of n-grams alone, then of both.
     """
 
-    grams: NDArray[np.float32]
+    grams: NDArray[np.int8]
+    scale: NDArray[np.float32]
     embedding: NDArray[np.float32]
-    bias: NDArray[np.float64]
-    platt: NDArray[np.float64]
+    bias: Floats
+    platt: Floats
 
 
 class Heads:
@@ -73,6 +83,7 @@ class Heads:
         count = len(card.heads)
         shapes = {
             "grams": (BUCKETS, count),
+            "scale": (count,),
             "embedding": (weights.embedding.shape[0], count),
             "bias": (2, count),
             "platt": (2, 2, count),
@@ -91,6 +102,11 @@ class Heads:
         return tuple(head.rule for head in self.card.heads)
 
     @cached_property
+    def bands(self) -> Floats:
+        """[2, heads]: the first stage decides below the first row and above the second."""
+        return np.array([head.band for head in self.card.heads]).reshape(-1, 2).T
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over the card and all numbers."""
         state = hashlib.sha256(canonical(self.card))
@@ -98,17 +114,30 @@ class Heads:
             state.update(np.ascontiguousarray(getattr(self.weights, name)).tobytes())
         return state.hexdigest()
 
-    def scores(self, texts: Sequence[str], embeddings: NDArray[np.float32] | None) -> NDArray[np.float64]:
-        """Calibrated probabilities [texts, heads]. `embeddings` is [texts, width], or None where there is no encoder."""
-        out = np.empty((len(texts), len(self.card.heads)))
-        for row, text in enumerate(texts):
-            logits = gram_logits(grams(text), self.weights.grams) + self.weights.bias[0]
-            if embeddings is not None:
-                # A row at a time: a matrix product may round differently with the number of rows.
-                logits = (logits + embeddings[row] @ self.weights.embedding + self.weights.bias[1]) / 2
-            slope, offset = self.weights.platt[0 if embeddings is None else 1]
-            out[row] = sigmoid(slope * logits + offset)
-        return out
+    def logits(self, text: str) -> Floats:
+        """The n-gram logits [heads] of one text: each kind of gram is a vector with entries 1/√n.
+
+        The sums of whole numbers are exact, so they do not depend on their order.
+        """
+        weights, found = self.weights, grams(text)
+        out = np.zeros(len(weights.scale))
+        for kind in (found.characters, found.words):
+            if len(kind):
+                rows = weights.grams.take(kind, axis=0, mode="clip").astype(np.float32)
+                out += (_ONES[: len(kind)] @ rows) / np.sqrt(len(kind))
+        scaled: Floats = out * weights.scale + weights.bias[GRAMS]
+        return scaled
+
+    def first(self, logits: Floats) -> Floats:
+        """Calibrated probabilities [heads] from n-gram logits alone."""
+        slope, offset = self.weights.platt[GRAMS]
+        return sigmoid(slope * logits + offset)
+
+    def second(self, logits: Floats, embedding: NDArray[np.float32]) -> Floats:
+        """Calibrated probabilities [heads] from n-gram logits and the embedding [width] of the same text."""
+        slope, offset = self.weights.platt[BOTH]
+        both = (logits + embedding @ self.weights.embedding + self.weights.bias[BOTH]) / 2
+        return sigmoid(slope * both + offset)
 
     def save(self, folder: Path) -> None:
         """Write numbers and card. The card comes last, so that a folder with a card is whole."""
@@ -121,16 +150,24 @@ class Heads:
     def load(cls, folder: Path) -> Heads:
         """Raises JudgeError when the folder holds no whole heads of this format."""
         try:
-            card = msgspec.json.decode((folder / _CARD).read_bytes(), type=HeadsCard)
+            raw = (folder / _CARD).read_bytes()
+            written = msgspec.json.decode(raw, type=_Format).format
+            if written != FORMAT:
+                raise JudgeError(f"heads in {folder} have format {written}, this version reads {FORMAT}; train anew")
+            card = msgspec.json.decode(raw, type=HeadsCard)
             with (folder / _ARRAYS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 weights = Weights(**{name: arrays[name] for name in Weights.__struct_fields__})
+        except JudgeError:
+            raise
         except Exception as error:  # zip, msgspec and numpy each raise their own
             raise JudgeError(
                 f"no heads in {folder} ({type(error).__name__}); train them with `fairlead judge train`"
             ) from error
-        if card.format != FORMAT:
-            raise JudgeError(f"heads in {folder} have format {card.format}, this version reads {FORMAT}; train anew")
         return cls(card, weights)
+
+
+class _Format(Struct):
+    format: int
 
 
 def is_heads(folder: Path) -> bool:
@@ -138,16 +175,7 @@ def is_heads(folder: Path) -> bool:
     return (folder / _CARD).exists()
 
 
-def gram_logits(found: Grams, weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The n-gram head's logits [heads] without bias: each kind of gram is a vector with entries 1/√n."""
-    out = np.zeros(weights.shape[1])
-    for kind in (found.characters, found.words):
-        if len(kind):
-            out += weights[kind].sum(axis=0, dtype=np.float64) / np.sqrt(len(kind))
-    return out
-
-
-def sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def sigmoid(values: Floats) -> Floats:
     """1 / (1 + e^−x), without overflow."""
-    result: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(values / 2.0))
+    result: Floats = 0.5 * (1.0 + np.tanh(values / 2.0))
     return result

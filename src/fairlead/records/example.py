@@ -15,7 +15,8 @@ _NOT_WORD = re.compile(r"[\W_]+")
 class Example(Struct, frozen=True):
     """A labelled or unlabelled text.
 
-    `labels` maps a rule id to whether the text violates it; a rule that is not named is unknown, not allowed. `group` ties
+    `labels` maps a rule id to whether the text violates it; a rule that is not named is unknown, not allowed. `one_of` names
+    rules of which at least one is violated, where it is not known which. `group` ties
     an example to its transforms and its benign twin: a group never crosses splits. `at` says where the text is kept:
     `file:SHA256#ROW`, or a reference of the vault's; `accounts` wrote it.
     """
@@ -28,6 +29,7 @@ class Example(Struct, frozen=True):
     group: str = ""
     at: str = ""
     accounts: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
 
 
 class Reference(Struct, frozen=True):

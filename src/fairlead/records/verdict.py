@@ -38,12 +38,13 @@ class RuleVerdict(Struct, frozen=True):
 class Verdict(Struct, frozen=True):
     """The outcomes for all rules assessed, and the version of the judge that produced them.
 
-    `error` is set when the judge failed; every rule is then undetermined.
+    `error` is set when the judge failed; every rule is then undetermined. `took` has the seconds of each stage that ran.
     """
 
     rules: tuple[RuleVerdict, ...]
     producer: str
     error: str | None = None
+    took: dict[str, float] = {}
 
     @property
     def outcome(self) -> Outcome:
