@@ -24,10 +24,11 @@ class InputError(FairleadError):
 
 
 class PolicyError(InputError):
-    """A policy file is wrong. `file` and `line` (1-based) say where."""
+    """A policy file is wrong. `file` and `line` (1-based) say where; `more` are further mistakes that were found with it."""
 
     def __init__(self, message: str, *, file: str = "<policy>", line: int = 0) -> None:
         self.file, self.line = file, line
+        self.more: tuple[PolicyError, ...] = ()
         super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}")
 
 
