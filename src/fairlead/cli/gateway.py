@@ -43,7 +43,7 @@ def gateway(
     keep: Annotated[Keep | None, typer.Option(help="Whose text is kept; with a master key flagged, without none.")] = None,
 ) -> None:
     """Print one line once it listens; stop on SIGTERM or SIGINT when running requests have ended."""
-    rules = load(policy)
+    rules, bound = load(policy), bind(port)
     judge = Judge.load(rules, heads, encoder)
     endpoint = Endpoint(upstream, api_key=os.environ.get("FAIRLEAD_UPSTREAM_KEY"), timeout_s=timeout)
     master = vault.named_master(master_key, ledger, keys)
@@ -59,4 +59,4 @@ def gateway(
             keeper = Keeper(keep or Keep.FLAGGED, stack.enter_context(vault.over(opened, keys, master)).put)
         settle = Settlement(rules).settle
         served = Gateway(rules, judge, opened, endpoint, time.time, settle=settle, keeper=keeper)
-        serve(served, bind(port), lambda url: print(f"gateway ready on {url}", flush=True))
+        serve(served, bound, lambda url: print(f"gateway ready on {url}", flush=True))

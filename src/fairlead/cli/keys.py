@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from fairlead.cli.impersonal import impersonal
 from fairlead.gateway.identity import new_key
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.rows import Key
+from fairlead.policy.nearest import nearest
 from fairlead.records.entry import KeyRevoked
 from fairlead.records.errors import InputError
 
@@ -27,12 +29,13 @@ def keys() -> None:
 @app.command("add")
 def add_command(
     ledger: Place,
-    tier: Annotated[str, typer.Option(help="A tier of the policy; one that the policy does not know opens nothing.")],
+    tier: Annotated[str, typer.Option(help="A tier of the policy that the gateway put in force last.")],
     account: Annotated[str | None, typer.Option(help="A pseudonym, never a name; drawn at random when not given.")] = None,
 ) -> None:
     """Issue a key and print it. It is shown this once."""
     text, issued = new_key(impersonal("the tier", tier), account and impersonal("the account", account))
     with _opened(ledger) as opened:
+        _check_tier(opened, tier)
         opened.append(issued)
     print(text)
 
@@ -59,6 +62,16 @@ def revoke_command(
             raise InputError(f"no key in force starts with {prefix[:11]}; `fairlead keys list` shows them")
         opened.append(*(KeyRevoked(id, reason) for id in found))
     print(f"{prefix[:11]} opens nothing any more")
+
+
+def _check_tier(ledger: Ledger, tier: str) -> None:
+    """Raises InputError for a tier that the policy put in force last does not have; warns when the ledger knows none."""
+    policies = ledger.state.policies()
+    policy = policies[-1].policy if policies else None
+    if policy is None or not policy.tiers:
+        print(f"no policy was in force yet, so nobody checked that there is a tier {tier!r}", file=sys.stderr)
+    elif tier not in policy.tiers:
+        raise InputError(f"no tier {tier!r} in {policy.id} {policy.version}; {nearest(tier, policy.tiers)}")
 
 
 def _opened(ledger: str) -> Ledger:

@@ -88,12 +88,13 @@ class Count(Struct, frozen=True):
 
 
 class Condition(Struct, frozen=True):
-    """A condition that was read: when it holds, what it asks about, and the numbers that it compares answers with."""
+    """A condition that was read: when it holds, what it asks about, the numbers and the tiers that it compares answers with."""
 
     holds: Expression
     signals: frozenset[str]
     counts: frozenset[Count]
     numbers: frozenset[float]
+    tiers: frozenset[str] = frozenset()
 
 
 class _Typed(Struct, frozen=True):
@@ -130,7 +131,8 @@ def read_when(text: str, signals: frozenset[str] | None = None, tiers: tuple[str
     if read.kind != "bool":
         raise ExpressionError(f"gives a {read.kind}; a condition must be true or false, so compare it with something")
     holds: Any = read.term  # a bool, as `kind` says, or None
-    return Condition(holds, frozenset(compiler.asked), frozenset(compiler.counted), frozenset(compiler.numbers))
+    asked, counted = frozenset(compiler.asked), frozenset(compiler.counted)
+    return Condition(holds, asked, counted, frozenset(compiler.numbers), frozenset(compiler.named))
 
 
 def _foreign(text: str) -> ExpressionError | None:
@@ -148,6 +150,7 @@ class _Compiler:
         self.asked: set[str] = set()
         self.counted: set[Count] = set()
         self.numbers: set[float] = set()
+        self.named: set[str] = set()  # tiers
 
     def visit(self, node: ast.expr, depth: int) -> _Typed:
         if depth > _DEEPEST:
@@ -226,6 +229,8 @@ class _Compiler:
                     raise ExpressionError(f"a signal lies between 0 and 1 and is compared with {value:g}", column)
                 if "count" in kinds and value != int(value):
                     raise ExpressionError(f"a count is a whole number and is compared with {value:g}", column)
+            if "tier" in kinds and isinstance(value, str):
+                self.named.add(value)
             for noun, known in self._words.items():
                 if noun in kinds and known is not None and isinstance(value, str) and value not in known:
                     raise ExpressionError(f"unknown {noun} {value!r}; {nearest(value, sorted(known))}", column)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from fairlead.policy.check import problems
-from fairlead.policy.core import CORE
+from fairlead.policy.core import CORE, NAME, named
 from fairlead.policy.document import Policy
 from fairlead.policy.example_file import with_examples
 from fairlead.policy.inherit import Override, inherit, misnamed, overridden
@@ -48,6 +48,7 @@ def parse(text: str, *, file: str = "<policy>") -> Policy:
 def read(path: Path) -> Loaded:
     """The policy in a file, with what is wrong across it. Raises as `load` for what cannot be read as a policy at all: the
     first mistake, and in its `more` the others that the schema finds."""
+    path = named(path)
     return _loaded(_text(path), str(path), ())
 
 
@@ -89,17 +90,17 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot read the policy {path}: {error.strerror}; name a file with --policy") from error
+        raise InputError(f"cannot read the policy {path}: {error.strerror}; name a file, or `core`") from error
     except UnicodeDecodeError as error:
         raise PolicyError(f"is not UTF-8 at byte {error.start}; save it as UTF-8", file=str(path)) from error
 
 
 def _below(source: Node, above: tuple[Path, ...]) -> Loaded:
     """The policy that a file extends, which must be right by itself."""
-    named = source.at("$.extends").plain()
-    if not isinstance(named, str):
+    wanted = source.at("$.extends").plain()
+    if not isinstance(wanted, str):
         raise source.error("$.extends", "`extends` names one policy: `core`, or the path of a file")
-    path = CORE if named == "core" else Path(source.file).parent / named
+    path = CORE if wanted == NAME else Path(source.file).parent / wanted
     try:
         there = path.is_file()
     except (OSError, ValueError):  # a name may hold what no path does
@@ -107,7 +108,7 @@ def _below(source: Node, above: tuple[Path, ...]) -> Loaded:
     if not there:
         raise source.error("$.extends", f"there is no policy at {path}; write `core`, or a path from this file's folder")
     if path.resolve() in above:
-        raise source.error("$.extends", f"{named} extends this file in turn; take one of the two out")
+        raise source.error("$.extends", f"{wanted} extends this file in turn; take one of the two out")
     below = _loaded(_text(path), str(path), above)
     _right(below)
     return below

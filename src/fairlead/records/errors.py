@@ -7,6 +7,8 @@
     │   ├── LedgerLocked    another process is writing
     │   ├── LedgerCorrupt   an entry does not match its hash
     │   └── VaultError      content cannot be kept or read
+    │       ├── ErasedError     … because its account was erased
+    │       └── MasterKeyError  … because its key is under another master key
     ├── JudgeError          the judge could not assess: never the same as "allowed"
     └── UpstreamError       a model endpoint is down, slow or answered nonsense
         └── UpstreamTimeout … it did not answer in time
@@ -46,6 +48,14 @@ class LedgerCorrupt(LedgerError):
 
 class VaultError(LedgerError):
     """Content cannot be kept or read: its key is gone, under another master key, or out of reach."""
+
+
+class ErasedError(VaultError):
+    """The account was erased: nothing of it is kept or read any more."""
+
+
+class MasterKeyError(VaultError):
+    """The key is under another master key: one that was rotated away, or is to come."""
 
 
 class JudgeError(FairleadError):
