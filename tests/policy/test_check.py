@@ -228,7 +228,7 @@ def test_an_id_that_went_out_of_force_never_comes_back(history: list[PolicyLoade
 
 def test_the_entry_of_a_policy_names_its_rules_and_those_out_of_force() -> None:
     p = policy(over_texts("q"), over_texts("r", state=State("retired")))
-    assert p.entry() == PolicyLoaded(p.digest, "p", "1", {rule.id: rule.digest for rule in p.rules}, ("r",), TIERS)
+    assert p.entry() == PolicyLoaded(p.digest, "p", "1", {rule.id: rule.digest for rule in p.rules}, ("r",))
 
 
 def test_every_problem_is_found_however_wrong_the_rest_is() -> None:

@@ -233,7 +233,7 @@ class Policy(_Strict, frozen=True):
         """What the ledger says when this policy comes into force."""
         rules = {rule.id: rule.digest for rule in self.rules}
         retired = tuple(rule.id for rule in self.rules if rule.state == "retired")
-        return PolicyLoaded(self.digest, self.id, self.version, rules, retired, self.tiers)
+        return PolicyLoaded(self.digest, self.id, self.version, rules, retired)
 
     def rule(self, id: str) -> Rule:
         """The rule with this id. Raises KeyError when there is none."""

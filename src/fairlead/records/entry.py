@@ -32,17 +32,13 @@ class StageEnded(Payload, frozen=True, tag="stage.ended"):
 
 
 class PolicyLoaded(Payload, frozen=True, tag="policy.loaded"):
-    """From here on this policy is in force. `rules` maps each rule id to its digest; `retired` names those out of force.
-
-    `tiers` are its tiers, the least trusted first; none in a log of before they were written.
-    """
+    """From here on this policy is in force. `rules` maps each rule id to its digest; `retired` names those out of force."""
 
     policy: str
     id: str
     version: str
     rules: dict[str, str]
     retired: tuple[str, ...] = ()
-    tiers: tuple[str, ...] = ()
 
 
 class KeyIssued(Payload, frozen=True, tag="key.issued"):
