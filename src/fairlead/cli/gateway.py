@@ -43,13 +43,14 @@ def gateway(
     keep: Annotated[Keep | None, typer.Option(help="Whose text is kept; with a master key flagged, without none.")] = None,
 ) -> None:
     """Print one line once it listens; stop on SIGTERM or SIGINT when running requests have ended."""
-    rules, bound = load(policy), bind(port)
+    rules = load(policy)
     judge = Judge.load(rules, heads, encoder)
     endpoint = Endpoint(upstream, api_key=os.environ.get("FAIRLEAD_UPSTREAM_KEY"), timeout_s=timeout)
     master = vault.named_master(master_key, ledger, keys)
     if master is None and keep not in (None, Keep.NONE):
         raise InputError(f"--keep {keep} needs a master key: name it with --master-key; nothing is kept in clear")
     with ExitStack() as stack:
+        bound = stack.enter_context(bind(port))
         opened = stack.enter_context(Ledger(ledger, producer=f"gateway/{__version__}"))
         proven(ledger, last=_PROVEN)
         for problem in reused(rules, [loaded.policy for loaded in opened.state.policies()]):

@@ -90,11 +90,17 @@ class Keyring:
                 raise InputError(f"the keys in {self.place} are those of another ledger; name the right ones with --keys")
             if not mine and holds:
                 raise InputError(
-                    f"the ledger holds contents whose keys are not in {self.place}; name the right keys with --keys, or restore"
-                    " them from a backup"
+                    f"the ledger holds contents whose keys are not in {self.place}; name the right keys with --keys, restore"
+                    " them from a backup, or give them up for lost with `fairlead vault forget-keys`"
                 )
             if not mine and ledger:
                 db.do("UPDATE keyring SET ledger = ?", ledger)
+
+    @property
+    def belongs(self) -> bool:
+        """Whether it is the key store of a ledger already."""
+        with self._store.reading() as db:
+            return bool(_state(db)[0])
 
     def key(self, account: str, day: int = _OWN, *, make: bool = False) -> bytes:
         """The account's key of that day, 32 bytes; a new one when there is none and `make` holds.

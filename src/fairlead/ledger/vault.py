@@ -31,7 +31,7 @@ from fairlead.ledger.projection import Pending
 from fairlead.ledger.rows import Account, Dataset, Erased, Key, Model, Rows
 from fairlead.ledger.store import Connection
 from fairlead.records.canonical import canonical
-from fairlead.records.entry import AccountErased, ContentExpired, ContentRead, Payload
+from fairlead.records.entry import AccountErased, ContentExpired, ContentRead, KeysForgotten, Payload
 from fairlead.records.errors import ErasedError, InputError, VaultError
 
 _DAY_S = 86_400
@@ -190,6 +190,22 @@ class Vault:
 
         self._ledger.compose(compose)
         return removed, erased
+
+
+def forget_keys(ledger: Ledger, keyring: Keyring, by: str) -> int:
+    """Take a new key store in the place of one that is lost for good. How many contents stay unreadable for ever.
+
+    Raises InputError when nothing is kept, or when the key store is a ledger's already: then nothing is lost.
+    """
+    with ledger.store.reading() as db:
+        (held,) = db.one("SELECT COUNT(*) FROM contents") or (0,)
+        first = db.one("SELECT leaf FROM entries WHERE seq = 0")
+    if not held or keyring.belongs:
+        why = f"{keyring.place} is the key store of a ledger" if held else "the ledger holds no contents"
+        raise InputError(f"{why}, so there is nothing to give up; name a new key store with --keys")
+    ledger.append(KeysForgotten(by, held))  # first, so that no key store is taken without an entry that says so
+    keyring.belong(bytes(first[0]).hex() if first else "", holds=False)
+    return int(held)
 
 
 def dependents(rows: Rows, account: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
