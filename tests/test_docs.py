@@ -23,7 +23,8 @@ from fairlead.policy import document
 from fairlead.policy.act import STRICTNESS
 from fairlead.policy.example_file import ExampleFile
 from fairlead.policy.expression import compile_when
-from fairlead.policy.load import RESOLVED, parse
+from fairlead.policy.load import parse
+from fairlead.policy.mistake import RESOLVED
 from fairlead.records.entry import AnyPayload
 from fairlead.records.errors import PolicyError
 from fairlead.redteam.transform import TRANSFORMS
@@ -159,14 +160,17 @@ def test_the_small_policy_of_the_page_is_right_and_its_errors_are_what_the_page_
         "review: 0.5": ["review: 0.9"],
         "strike(1)": ["strke(1)"],
         "staff: [flag]": ["stuff: [flag]", "staff: [block, strike(3)]"],
-        "requests_per_minute: 60": ["requests_per_minute: 10"],
-        "state: enforce": ["state: enforced", "state: canary"],
+        "requests_per_minute: 60": ["requests_per_minute: 10", "requests_per_minute: 6000"],
+        "do: suspend": ["do: suspnd"],
+        "state: enforce": ["state: enforced", "state: canary", "state: canary(0.5)"],
         'window="24h"': ['window="1 day"', 'window="900d"'],
-        'tier == "staff"': ['tier == "staf"'],
+        'tier == "staff"': ['tier == "staf"', 'tier = "staff"'],
+        " and not": [" && not"],
+        "public: [case]": ["public: [allow, case]"],
         'rule="secrets.*"': ['rule="secret.*"'],
         ">= 3": ["< 0", ">= 2.5"],
         'count("block"': ['cuont("block"', 'signal.harm["system_promt"] > 0.5 and count("block"'],
-        "id: secrets.repeat": ["id: secrets.system_prompt"],
+        "id: secrets.repeat": ["id: secrets.system_prompt", "id: Asked again"],
         "    definition: >-": ["    definition: >-\n    definition: >-"],
     }
     given = set()

@@ -42,6 +42,7 @@ def test_a_whole_ledger_is_proved_and_a_changed_one_is_not(tmp_path: Path) -> No
         (("policy", "show", "hate.incitement", "--for", "nobody"), 2, "unknown reader 'nobody'"),
         (("cycle", "--prompts", "absent.jsonl"), 2, "cannot read absent.jsonl"),
         (("serve", "absent"), 2, "absent"),
+        (("judge", " ", "--heads", "absent"), 2, "there is no text to judge"),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_status(tmp_path: Path, arguments: tuple[str, ...], status: int, message: str) -> None:
@@ -57,7 +58,10 @@ def test_a_wrong_policy_is_refused_with_file_and_line(tmp_path: Path) -> None:
     wrong.write_text('schema: 1\nid: x\nversion: "1"\nteirs: [a]\nrules: []\n')
     done = run("policy", "check", wrong)
     assert done.returncode == 2
-    assert done.stderr.strip() == f"fairlead: {wrong}:4: unknown key 'teirs'; did you mean 'tiers'?"
+    assert done.stderr.splitlines() == [
+        f"fairlead: {wrong}:4: unknown key 'teirs'; did you mean 'tiers'?",
+        f"fairlead: {wrong}:5: Expected `array` of length >= 1 (rules)",
+    ]
 
 
 def test_the_default_policy_is_right_and_a_rule_can_be_read() -> None:
@@ -72,10 +76,16 @@ def test_starting_loads_nothing_heavy() -> None:
 
 def test_keys_are_issued_listed_and_revoked(tmp_path: Path) -> None:
     place = tmp_path / "l.db"
-    key = run("keys", "add", "--ledger", place, "--tier", "public", "--account", "ann").stdout.strip()
+    first = run("keys", "add", "--ledger", place, "--tier", "public", "--account", "ann")
+    assert "nobody checked" in first.stderr
+    key = first.stdout.strip()
     assert run("keys", "list", "--ledger", place).stdout == f"{key[:11]}  ann  public\n"
     assert "opens nothing" in run("keys", "revoke", "--ledger", place, key[:11], "--reason", "lost").stdout
     assert run("keys", "list", "--ledger", place).stdout == f"{key[:11]}  ann  public  revoked\n"
+    wrong = run("keys", "add", "--ledger", place, "--tier", "pubic", "--policy", "core")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "no tier 'pubic' in core; did you mean 'public'?" in wrong.stderr
+    assert run("keys", "add", "--ledger", place, "--tier", "public", "--policy", "core").stderr == ""
     named = run("keys", "add", "--ledger", place, "--tier", "public", "--account", "ann.example@example.com")
     assert (named.returncode, "name a pseudonym" in named.stderr) == (2, True)
     again = run("keys", "revoke", "--ledger", place, key, "--reason", "lost")

@@ -48,6 +48,22 @@ def test_check_lists_what_a_file_on_top_of_core_overrides(tmp_path: Path) -> Non
     assert "  weapons.uplift: detect.block is 0.6, was 0.7" in said
 
 
+def test_core_names_the_default_policy_unless_a_file_has_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "core").mkdir()
+    assert run("diff", "core", CORE).endswith("nothing changes\n")
+    (tmp_path / "core").rmdir()
+    (tmp_path / "core").write_text(SMALL)
+    assert "rule trolls is new" in run("diff", CORE, "core")
+
+
+def test_check_says_which_tier_is_granted_no_requests(tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    file.write_text(SMALL)
+    assert "without a quota, so granted no requests: public" in run("check", file)
+    assert "without a quota" not in run("check", CORE)
+
+
 def test_check_names_everything_that_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "wrong.yaml"
     file.write_text(

@@ -16,8 +16,8 @@ from fairlead.ledger.log import Ledger, read
 from fairlead.ledger.master import open_master
 from fairlead.ledger.vault import Vault
 from fairlead.policy.core import CORE
-from fairlead.records.entry import AccountErased, ContentExpired, ContentRead, KeyIssued, StageEnded
-from fairlead.records.errors import InputError
+from fairlead.records.entry import AccountErased, ContentExpired, ContentRead, KeyIssued, KeysForgotten, StageEnded
+from fairlead.records.errors import ErasedError, InputError, VaultError
 
 
 def run(*words: object) -> str:
@@ -123,6 +123,27 @@ def test_the_gateway_keeps_nothing_in_clear(tmp_path: Path, monkeypatch: pytest.
     done = subprocess.run([sys.executable, "-m", "fairlead", *map(str, words)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stderr == ("fairlead: --keep all needs a master key: name it with --master-key; nothing is kept in clear\n")
+
+
+def test_a_key_store_that_is_lost_can_be_given_up_and_the_ledger_says_so(scene: Scene) -> None:
+    scene.run("ledger", "erase", "ann", "--by", "dpo", key=False)
+    for left in scene.ledger.parent.glob("ledger-keys.db*"):
+        left.unlink()
+    reading = ("vault", "read", scene.refs[1], "--by", "eve", "--purpose", "case 7")
+    with pytest.raises(InputError, match="forget-keys"):
+        scene.run(*reading)
+    assert "1 contents stay unreadable" in scene.run("vault", "forget-keys", "--by", "ops", key=False)
+    assert scene.payloads(KeysForgotten) == [KeysForgotten("ops", 1)]
+    with pytest.raises(VaultError, match="is gone"):
+        scene.run(*reading)
+    with pytest.raises(InputError, match="nothing to give up"):
+        scene.run("vault", "forget-keys", "--by", "ops", key=False)
+    master = open_master(str(scene.master), {}, [])
+    with Ledger(scene.ledger, producer="p") as ledger, closing(Keyring(beside(scene.ledger), master)) as keyring:
+        vault = Vault(ledger, keyring)
+        assert vault.read(vault.put("bob", "a third text"), by="eve", purpose="case 8") == "a third text"
+        with pytest.raises(ErasedError):
+            vault.put("ann", "a text")
 
 
 def test_what_would_stand_in_the_ledger_for_ever_names_nobody(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_after_the_erasure_it_is_in_no_file_while_the_gateway_runs(scene: Scene)
     # The gateway goes on, and keeps nothing of the account any more.
     assert say(scene.home, f"bring goblins again, {scene.canary}") == 400
     last = scene.home.payloads(Decided)[-1]
-    assert (last.content, last.error) == ("", "content not kept: VaultError")  # type: ignore[attr-defined]
+    assert (last.content, last.error) == ("", "content not kept: ErasedError")  # type: ignore[attr-defined]
     assert still_there(scene, scene.folder) == set()
     assert verify(scene.home.path).whole
 

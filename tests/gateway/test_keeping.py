@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
-from house import House, house
+from house import MASTER, House, house
 from test_app import post
 
 from fairlead.gateway.keeping import Keep
+from fairlead.ledger.keyring import Keyring, beside
+from fairlead.ledger.master import Local
 from fairlead.policy.document import Policy
 from fairlead.records.conversation import Conversation, Exchange
-from fairlead.records.errors import VaultError
+from fairlead.records.errors import ErasedError, MasterKeyError
 
 
 @pytest.fixture
@@ -100,7 +103,7 @@ def files(home: House) -> bytes:
     return b"".join(path.read_bytes() for path in home.path.parent.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("fault", ["raises", "hangs", "erased"])
+@pytest.mark.parametrize("fault", ["raises", "hangs", "erased", "rotated"])
 def test_a_vault_that_fails_is_told_in_the_decision_and_changes_no_delivery(
     everything: House, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -109,12 +112,16 @@ def test_a_vault_that_fails_is_told_in_the_decision_and_changes_no_delivery(
     elif fault == "hangs":
         monkeypatch.setattr("fairlead.gateway.keeping._PATIENCE_S", 0.05)
         monkeypatch.setattr(everything.vault, "put", lambda *_: time.sleep(0.4) or "content_late")
+    elif fault == "rotated":
+        with closing(Keyring(beside(everything.path))) as keyring:
+            keyring.rotate(MASTER, Local.new())
     else:
         everything.vault.erase(["acct_public"], "dpo")
     assert say(everything, "good morning") == 200
     assert say(everything, "bring goblins") == 400
     assert say(everything, "judge-fails here") == 503
-    name = {"raises": ZeroDivisionError, "hangs": TimeoutError, "erased": VaultError}[fault].__name__
+    errors = {"raises": ZeroDivisionError, "hangs": TimeoutError, "erased": ErasedError, "rotated": MasterKeyError}
+    name = errors[fault].__name__
     said = [(decided.action, decided.cause, decided.content, decided.error) for decided in everything.decided()]
     assert said == [
         ("allow", "rule", "", f"content not kept: {name}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from fairlead.cli.gateway import gateway
 from fairlead.ledger.log import Ledger, read
 from fairlead.ledger.verify import verify
 from fairlead.records.entry import Decided, KeyIssued, PolicyLoaded
-from fairlead.records.errors import PolicyError
+from fairlead.records.errors import InputError, PolicyError
 
 HEAVY = {"torch", "transformers", "sklearn", "onnx", "scipy", "pandas"}
 # Tells its modules when it ends.
@@ -82,6 +83,16 @@ def test_a_key_is_shown_once_and_stored_as_a_digest(tmp_path: Path) -> None:
     secret = key.removeprefix(entry.payload.prefix)
     assert secret not in str(entry)
     assert secret.encode() not in ledger.read_bytes()
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    policy, ledger = tmp_path / "policy.yaml", tmp_path / "ledger.db"
+    policy.write_text(POLICY)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port} on 127.0.0.1 cannot be taken.* --port"):
+            gateway(policy, str(ledger), "http://127.0.0.1:1", port=port, timeout=1.0)
+    assert not ledger.exists()
 
 
 def test_a_policy_that_gives_an_old_id_to_another_rule_is_not_served(tmp_path: Path) -> None:

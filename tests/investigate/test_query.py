@@ -125,6 +125,10 @@ def test_the_command_prints_lines_within_the_time_that_was_asked_for(tmp_path: P
     told = run("ledger", "query", path, when, "--since", "1970-01-01", "-n", 2)
     assert json.loads(told.stdout.splitlines()[0]) == {"seq": 0, "time": 0.0, "account": "ann", "action": "block", "rule": "x"}
     assert "2 of the 2 decisions that were looked at; there may be more" in told.stderr
+    unknown = run("ledger", "query", path, 'tier == "pubic"', "--account", "anne", "--since", "1970-01-01").stderr
+    assert "no decision in the log names the account 'anne'" in unknown
+    assert "no decision in the log names the tier 'pubic'" in unknown
+    assert "names the" not in run("ledger", "query", path, when, "--account", "ann", "--since", "1970-01-01").stderr
 
 
 @pytest.mark.parametrize(

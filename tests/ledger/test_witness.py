@@ -121,7 +121,7 @@ def test_proofs_are_had_over_http_and_name_no_content(place: str) -> None:
 
 
 def test_the_commands_prove_to_somebody_who_has_only_a_checkpoint(tmp_path: Path) -> None:
-    place, key, kept = str(tmp_path / "l.db"), tmp_path / "key", tmp_path / "kept"
+    place, key, kept = str(tmp_path / "house" / "l.db"), tmp_path / "key", tmp_path / "kept"
     filled(place, 9)
 
     def run(*arguments: object, status: int = 0) -> str:
@@ -133,7 +133,15 @@ def test_the_commands_prove_to_somebody_who_has_only_a_checkpoint(tmp_path: Path
     verifier = run("keygen", key, "--name", "example.com/log").strip()
     assert key.stat().st_mode & 0o777 == 0o600
     assert "never overwritten" in run("keygen", key, "--name", "example.com/log", status=2)
+    assert "cannot write the signing key /proc/key: No such file" in run("keygen", "/proc/key", "--name", "n", status=2)
+    near = tmp_path / "house" / "near"
+    run("keygen", near, "--name", "example.com/log")
+    assert "with what it protects" in run("checkpoint", place, "--key", near, "--add-to", kept, status=2)
+    kept.write_text("")
+    assert f"{kept} holds no checkpoint" in run("verify", place, "--checkpoints", kept, "--verifier", verifier, status=2)
     run("checkpoint", place, "--key", key, "--add-to", kept)
+    other = run("keygen", tmp_path / "other", "--name", "example.com/other").strip()
+    assert f"{kept}: the checkpoint is not" in run("verify", place, "--checkpoints", kept, "--verifier", other, status=2)
     grown(place, 3)
     run("checkpoint", place, "--key", key, "--add-to", kept)
     trusted = ("--checkpoints", kept, "--verifier", verifier)
@@ -152,6 +160,10 @@ def test_the_commands_prove_to_somebody_who_has_only_a_checkpoint(tmp_path: Path
     assert "NOT proven" in run("check", tmp_path / "forged", *trusted, status=1)
     assert "the stored state is what" in run("verify", place, "--state").lower()
     assert "folded anew from 12 entries" in run("rebuild", place)
+    tamper(place, "UPDATE entries SET body = ? WHERE seq = 4", body.replace(b"stage.ended", b"stage.forged"))
+    rewritten(place, 4)
+    assert "whole. 12 entries" in run("verify", place), "the hashes fit"
+    assert "hold it against a checkpoint kept elsewhere" in run("show", place, "--seq", 4, status=3)
 
 
 def test_nothing_is_signed_without_a_key(tmp_path: Path) -> None:

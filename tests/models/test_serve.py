@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from fairlead.models.serve import create_app
+from fairlead.models.serve import create_app, run
+from fairlead.records.errors import InputError
 
 
 @pytest.fixture
@@ -105,3 +108,12 @@ def test_an_error_does_not_repeat_personal_data_or_secrets(client: TestClient, m
     assert all("[email]" in text and mail not in text for text in masked)
     monkeypatch.setattr("fairlead.models.serve.mask", lambda text: text)
     assert all(mail in client.post("/v1/chat/completions", json=wrong).text for wrong in bodies)
+
+
+def test_a_port_that_is_taken_is_named(parrot: Any, tmp_path: Path) -> None:
+    parrot.model.save_pretrained(tmp_path)
+    parrot.tokenizer.save_pretrained(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"port {port} on 127.0.0.1 cannot be taken.*--port"):
+            run(tmp_path, "127.0.0.1", port)

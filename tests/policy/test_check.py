@@ -170,6 +170,20 @@ def test_a_condition_that_can_never_hold_is_refused(when: str, why: str) -> None
     assert why in text
 
 
+@pytest.mark.parametrize(
+    ("when", "always"),
+    [
+        ('count("block", rule="*", window="1h") >= 0', True),
+        ('not tier == "low" or tier != "high"', True),
+        ('signal.harm["w.x"] <= 1', True),
+        ('count("block", rule="*", window="1h") >= 1', False),
+        ('signal.harm["w.x"] < 1', False),
+    ],
+)
+def test_a_condition_that_always_holds_is_refused(when: str, always: bool) -> None:
+    assert ["always holds" in text for text in found(with_history(when))] == [True] * always
+
+
 def test_what_the_ladder_does_and_what_any_list_names_can_be_counted() -> None:
     ladder = (Rung(3, "throttle", 1),)
     assert found(with_history('count("throttle", rule="*", window="1h") >= 1', ladder=ladder)) == []

@@ -137,14 +137,26 @@ def test_a_change_at_the_top_is_told_to_those_whom_it_concerns(fields: dict[str,
 def test_rules_that_come_and_go_concern_all() -> None:
     other = structs.replace(RULE, id="s", title="Ogres")
     assert said(BASE, structs.replace(BASE, rules=(RULE, other))) == [
-        (who, "rule s is new (enforce): Ogres") for who in (EVERYBODY, REVIEWERS, MODELS)
+        (EVERYBODY, "rule s is new (enforce): Ogres"),
+        (LOW, "rule s: a violation meets [block], what is undetermined is withheld"),
+        (HIGH, "rule s: a violation meets [flag], what is undetermined is delivered"),
+        (REVIEWERS, "rule s is new (enforce): Ogres"),
+        (MODELS, "rule s is new (enforce): Ogres"),
     ]
-    assert (EVERYBODY, "rule r is gone, and its id must not come back") in said(BASE, structs.replace(BASE, rules=(other,)))
+    gone = said(BASE, structs.replace(BASE, rules=(other,)))
+    assert (EVERYBODY, "rule r is gone, and its id must not come back") in gone
+    assert (HIGH, "rule r: no more: a violation meets [flag], what is undetermined is delivered") in gone
+    shadow = structs.replace(BASE, rules=(RULE, structs.replace(other, state=State("shadow"))))
+    assert (EVERYBODY, "rule s: is noted and not acted upon (shadow)") in said(BASE, shadow)
+    assert all(who not in (LOW, HIGH) for who, _ in said(BASE, shadow))
 
 
 def test_a_rule_over_accounts_concerns_reviewers() -> None:
     account = Rule("a", {"low": (Act("case"),)}, when="1 < 2", state=State("enforce"))
-    assert said(BASE, structs.replace(BASE, rules=(RULE, account))) == [(REVIEWERS, "rule a is new (enforce): a")]
+    assert said(BASE, structs.replace(BASE, rules=(RULE, account))) == [
+        (REVIEWERS, "rule a is new (enforce): a"),
+        (REVIEWERS, "rule a: opens a case when 1 < 2 (enforce)"),
+    ]
 
 
 def test_what_changes_alike_for_several_rules_is_told_once() -> None:

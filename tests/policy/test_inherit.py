@@ -189,7 +189,12 @@ def test_other_tiers_than_those_below_are_refused(folder: Path, tiers: str) -> N
         ("rules:\n  - {id: trolls, dtect: {block: 0.7}}", r"top\.yaml:6: unknown key 'dtect'; did you mean 'detect'"),
         ("rules:\n  - id: trolls\n    detect:\n      blok: 0.7", r"top\.yaml:8: unknown key 'blok'; did you mean 'block'"),
         ("rules:\n  - {id: trolls, detect: {block: 0.3}}", r"top\.yaml:6: thresholds must order"),
-        ("rules:\n  - {id: new}", r"top\.yaml:6: Object missing required field `act`"),
+        ("rules:\n  - {id: new}", r"top\.yaml:6: there is no rule 'new' in base; a new rule needs `definition`, "),
+        (
+            "rules:\n  - {id: trols, act: {public: [block]}}",
+            r"top\.yaml:6: .* no rule 'trols' in base; did you mean 'trolls'\? ",
+        ),
+        ("rules:\n  - {id: elves, state: enforcd}", r"top\.yaml:6: unknown state 'enforcd'; .* \(state of rule 'elves'\)"),
         ("rules: 3", r"top\.yaml:5: Expected `array`"),
         ("rules: [3]", r"top\.yaml:5: Expected `object`"),
         ("rules: [{id: elves, when: 1 < 2}]", r"top\.yaml:5: rule 'elves' needs either"),
@@ -202,6 +207,19 @@ def test_other_tiers_than_those_below_are_refused(folder: Path, tiers: str) -> N
 def test_errors_name_the_file_that_wrote_it(folder: Path, text: str, message: str) -> None:
     with pytest.raises(PolicyError, match=message):
         load(on_top(folder, text))
+
+
+def test_every_mistyped_id_and_the_schemas_mistakes_are_told_together(folder: Path) -> None:
+    text = "rules:\n  - {id: trols, state: shadow}\n  - {id: elves, state: shado}\n  - {id: elvs}\n"
+    with pytest.raises(PolicyError) as caught:
+        load(on_top(folder, text))
+    said = [str(error) for error in (caught.value, *caught.value.more)]
+    assert [word in line for line, word in zip(said, ("'trolls'?", "'shadow'?", "'elves'?"), strict=True)] == [True] * 3
+
+
+def test_a_policy_has_not_the_name_of_the_one_below(folder: Path) -> None:
+    with pytest.raises(PolicyError, match=r"top\.yaml:3: the id 'base' is that of the policy below"):
+        load(on_top(folder, "", HEAD.replace("id: top", "id: base")))
 
 
 def test_an_error_below_names_the_file_below(folder: Path) -> None:
@@ -296,8 +314,11 @@ def test_a_file_that_changed_is_refused_with_both_digests(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (LINES.replace(b"dev", b"dve"), r"more\.jsonl:3: Invalid enum value 'dve'"),
-        (LINES.replace(b"why", b"wy", 1), r"more\.jsonl:1: (unknown key 'wy'; did you mean 'why'|Object missing)"),
+        (
+            LINES.replace(b"dev", b"dve"),
+            r"more\.jsonl:3: unknown value 'dve'; did you mean 'dev'\? .* \(split of example 'x2' of rule 'elves'",
+        ),
+        (LINES.replace(b"why", b"wy", 1), r"more\.jsonl:1: (unknown key 'wy'; did you mean 'why'|the key `why` is missing)"),
         (LINES.replace(b'"two"', b'{"a": [1]}'), r"more\.jsonl:3: Expected `str`, got `object`"),
         (LINES + b"[1]", r"more\.jsonl:4: is no JSON object"),
         (LINES.replace(b"x2", b"x1"), r"more\.jsonl:3: example id 'x1' stands 2 times"),

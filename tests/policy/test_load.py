@@ -62,11 +62,37 @@ def test_a_right_file_loads() -> None:
         ("definition: x", "title: x", 6, "has no definition"),
         ("[public, internal]", "[public, public, internal]", 4, "stands 2 times"),
         ("[public, internal]", "[]", 4, "no tier"),
+        ("id: t", "id: t\nladder: [{at: 1, do: suspnd}]", 3, r"did you mean 'suspend'\?.*\(do of ladder\[0\]\)"),
+        ("strike(2)], internal", "strke(2)],\n      internal", 10, r"\(public\[1\] of act of rule 'a.b'\)"),
+        ("internal: [flag]}", "\n      internal: [falg]}", 11, "did you mean 'flag'"),
+        ("definition: x", "definition: x\n    severity: lo", 8, "did you mean 'low'.* known: low, medium, high, critical"),
+        ("definition: x", "definition: x\n    mode: refus", 8, r"did you mean 'refuse'.*\(mode of rule 'a.b'\)"),
+        ("definition: x", "definition: x\n    applies_to: [promt]", 8, "did you mean 'prompt'"),
+        ("definition: x", "definition: x\n    on_review:\n      internal: delivr", 9, "did you mean 'deliver'"),
+        ("definition: x", f"definition: x\n    examples:\n{LEAK}".replace("allowed", "alowed"), 10, "'allowed'.*example 'e2'"),
+        (
+            "definition: x",
+            f"definition: x\n    examples:\n{LEAK}".replace("why: w, split: test", "split: test"),
+            10,
+            "`why` is",
+        ),
+        ("id: t", "id: t\ntools: [{name: mail, act: {public: alow}}]", 3, "did you mean 'allow'.*of tool 'mail'"),
+        (
+            "id: t",
+            "id: t\nquotas: {pubic: {requests_per_minute: 1, requests_per_day: 5}}",
+            3,
+            "'public'.*known: public, internal",
+        ),
+        ("id: t", "id: t\nquotas: {public: {requests_per_minute: 6, requests_per_day: 5}}", 3, "at least as many"),
+        ("id: a.c", "id: A c", 11, "write small letters"),
+        ("id: a.c", "id: ann@example.com", 11, "write small letters"),
+        ("public: [block, strike(2)]", "public: [allow, block]", 10, "`allow` stands beside `block`"),
+        ("strike(2)", "strike(0.5)", 10, "whole points"),
         ("id: t", "id: t\nid: u", 3, "stands twice"),
         ("block: 0.8", "block: 0.3", 9, "must order"),
         ("block: 0.8}", "block: 0.8, patterns: [{id: p, match: '(?=a)'}]}", 9, "pattern 'p' is not RE2"),
         ("definition: x", f"definition: x\n    examples:\n{LEAK}", 10, "group 'g' lies in train and in test"),
-        ("schema: 1", "schema: 2", 1, "Invalid"),
+        ("schema: 1", "schema: 2", 1, "unknown value 2; known: 1"),
         ("block: 0.8}", "block: 0.8, patterns: [{id: p, match: ''}]}", 9, "matches every text"),
         ("definition: x", "definition: x\n    gates: {recall: 7, false_positive: 0.1}", 8, "<= 1.0"),
         ("id: t", "id: t\nladder: [{at: -3, do: warn}]", 3, ">= 1"),
@@ -80,6 +106,15 @@ def test_a_wrong_file_is_refused_with_file_line_and_the_nearest_key(old: str, ne
     with pytest.raises(PolicyError, match=message) as caught:
         parse(BASE.replace(old, new, 1), file="p.yaml")
     assert (caught.value.file, caught.value.line) == ("p.yaml", line)
+
+
+def test_the_first_mistake_of_each_part_is_told_in_the_order_of_the_file() -> None:
+    wrong = BASE.replace("[public, internal]", "3").replace("[block, strike(2)]", "[blok, strke]").replace("id: a.c", "di: a.c")
+    with pytest.raises(PolicyError) as caught:
+        parse(wrong, file="p.yaml")
+    found = [caught.value, *caught.value.more]
+    assert [error.line for error in found] == [4, 10, 11]
+    assert [word in str(error) for error, word in zip(found, ("Expected", "'blok'", "'di'"), strict=True)] == [True] * 3
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlead.policy.expression import Count, read_when
-from fairlead.policy.satisfiable import can_hold
+from fairlead.policy.satisfiable import always, can_hold
 
 TIERS = ("public", "internal")
 HOUR, DAY = Count("block", "*", 3600.0), Count("flag", "a.*", 86400.0)
@@ -79,11 +79,12 @@ FINE = [0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 1]
 def test_the_search_agrees_with_trying_everything(text: str) -> None:
     """The slow twin, over a grid that holds a point on and two between all numbers that the conditions name."""
     condition = read_when(text)
-    everything = (
-        Event({"a": a, "b": b}, tier, counts={HOUR: hour, DAY: day})
+    everything = [
+        condition.holds(Event({"a": a, "b": b}, tier, counts={HOUR: hour, DAY: day}))
         for a, b, tier, hour, day in itertools.product(FINE, FINE, TIERS, range(5), range(5))
-    )
-    assert can_hold(condition, TIERS) is any(condition.holds(event) for event in everything)
+    ]
+    assert can_hold(condition, TIERS) is any(everything)
+    assert always(condition, TIERS) is all(everything)
 
 
 def test_a_search_that_takes_too_long_refuses_nothing() -> None:

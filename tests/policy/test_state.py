@@ -19,7 +19,10 @@ from fairlead.policy.state import STATES, State
         ("canary(0)", "1 to 100"),
         ("canary(101)", "1 to 100"),
         ("enforce(10)", "only a canary"),
-        ("canary(-1)", "unknown state"),
+        ("canary(-1)", "whole number of per cent from 1 to 100"),
+        ("canary(0.5)", "whole number of per cent from 1 to 100"),
+        ("canary(10%)", "whole number of per cent from 1 to 100"),
+        ("canary()", "as in canary"),
     ],
 )
 def test_a_wrong_state_is_refused_with_the_nearest(text: str, message: str) -> None:

@@ -50,6 +50,7 @@ def gateway(
     if master is None and keep not in (None, Keep.NONE):
         raise InputError(f"--keep {keep} needs a master key: name it with --master-key; nothing is kept in clear")
     with ExitStack() as stack:
+        bound = stack.enter_context(bind(port))
         opened = stack.enter_context(Ledger(ledger, producer=f"gateway/{__version__}"))
         proven(ledger, last=_PROVEN)
         for problem in reused(rules, [loaded.policy for loaded in opened.state.policies()]):
@@ -59,4 +60,4 @@ def gateway(
             keeper = Keeper(keep or Keep.FLAGGED, stack.enter_context(vault.over(opened, keys, master)).put)
         settle = Settlement(rules).settle
         served = Gateway(rules, judge, opened, endpoint, time.time, settle=settle, keeper=keeper)
-        serve(served, bind(port), lambda url: print(f"gateway ready on {url}", flush=True))
+        serve(served, bound, lambda url: print(f"gateway ready on {url}", flush=True))

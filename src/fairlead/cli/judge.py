@@ -60,6 +60,8 @@ def text_command(
     """Print the verdict on one text. `fairlead judge "…"` is short for this."""
     if surface not in ("prompt", "response"):
         raise InputError(f"--surface is {surface!r}; write prompt or response")
+    if not text.strip():
+        raise InputError('there is no text to judge; write one, as in `fairlead judge "some text"`')
     rules = load(policy)
     judge = _judge(rules, heads)
     asked = Conversation.of(text) if surface == "prompt" else Conversation(()).answered(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +13,8 @@ from fairlead.cli.impersonal import impersonal
 from fairlead.gateway.identity import new_key
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.rows import Key
+from fairlead.policy.load import load
+from fairlead.policy.nearest import nearest
 from fairlead.records.entry import KeyRevoked
 from fairlead.records.errors import InputError
 
@@ -28,10 +32,12 @@ def keys() -> None:
 def add_command(
     ledger: Place,
     tier: Annotated[str, typer.Option(help="A tier of the policy; one that the policy does not know opens nothing.")],
+    policy: Annotated[Path | None, typer.Option(help="The gateway's policy file, to see whether it has the tier.")] = None,
     account: Annotated[str | None, typer.Option(help="A pseudonym, never a name; drawn at random when not given.")] = None,
 ) -> None:
     """Issue a key and print it. It is shown this once."""
-    text, issued = new_key(impersonal("the tier", tier), account and impersonal("the account", account))
+    _check_tier(impersonal("the tier", tier), policy)
+    text, issued = new_key(tier, account and impersonal("the account", account))
     with _opened(ledger) as opened:
         opened.append(issued)
     print(text)
@@ -59,6 +65,14 @@ def revoke_command(
             raise InputError(f"no key in force starts with {prefix[:11]}; `fairlead keys list` shows them")
         opened.append(*(KeyRevoked(id, reason) for id in found))
     print(f"{prefix[:11]} opens nothing any more")
+
+
+def _check_tier(tier: str, policy: Path | None) -> None:
+    """Raises InputError for a tier that the policy does not have; warns when none is named, since the ledger holds no tiers."""
+    if policy is None:
+        print(f"nobody checked that there is a tier {tier!r}; name the gateway's policy with --policy", file=sys.stderr)
+    elif tier not in (known := load(policy).tiers):
+        raise InputError(f"there is no tier {tier!r} in {policy}; {nearest(tier, known)}")
 
 
 def _opened(ledger: str) -> Ledger:

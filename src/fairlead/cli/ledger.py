@@ -14,10 +14,11 @@ from fairlead import __version__
 from fairlead.cli.query import query_command
 from fairlead.cli.transfer import export_command, import_command, sql_command
 from fairlead.gateway.serve import bind, serve
-from fairlead.ledger.checkpoint import Checkpoint, Signer, Verifier, read_checkpoints
+from fairlead.ledger.checkpoint import Checkpoint, Signer, Verifier, apart, write_secret
 from fairlead.ledger.log import Ledger, read
+from fairlead.ledger.place import is_server
 from fairlead.ledger.verify import verify
-from fairlead.ledger.witness import Consistency, Inclusion, Witness, add_checkpoint, create_app
+from fairlead.ledger.witness import Consistency, Inclusion, Witness, add_checkpoint, create_app, kept_checkpoints
 from fairlead.personal.find import mask
 from fairlead.records.errors import InputError
 
@@ -52,7 +53,10 @@ def verify_command(place: Place, checkpoints: Kept = None, verifier: Known = Non
         with Ledger(place, producer=_producer()) as ledger:
             wrong = ledger.differences()
         if wrong:
-            print(f"The stored state is NOT what the log adds up to: {', '.join(wrong)}. Run `fairlead ledger rebuild`.")
+            print(f"The stored state is NOT what the log adds up to: {', '.join(wrong)}. One of the two was changed.")
+            print(
+                "When a checkpoint that was kept elsewhere bears the log out, `fairlead ledger rebuild` folds the state anew."
+            )
             raise typer.Exit(1)
         print("The stored state is what the log adds up to.")
 
@@ -87,11 +91,7 @@ def keygen_command(
 ) -> None:
     """Make a key to sign checkpoints with. The verifier key is printed: give it to whoever is to check."""
     signer = Signer.new(name)
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(signer.written() + "\n")
-    except OSError as error:
-        raise InputError(f"cannot write the signing key {path}: {error.strerror}; a key is never overwritten") from error
+    write_secret(path, signer.written(), "signing key")
     print(signer.verifier)
 
 
@@ -102,7 +102,7 @@ def checkpoint_command(
     add_to: Annotated[Path | None, typer.Option(help="File of checkpoints to add it to, out of the writer's reach.")] = None,
 ) -> None:
     """Sign what the log is now. With --add-to only if the log can prove that it continues the last checkpoint there."""
-    signer = _signer(key)
+    signer = _signer(key, place)
     witness = Witness(place, signer)
     note = witness.checkpoint()
     if add_to is not None:
@@ -153,7 +153,7 @@ def serve_command(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8081,
 ) -> None:
     """Serve checkpoints and proofs on loopback: /checkpoint, /inclusion?seq=N, /consistency?first=N. No entry's content."""
-    witness = Witness(place, _signer(key))
+    witness = Witness(place, _signer(key, place))
     serve(create_app(witness), bind(port), lambda url: print(f"witness ready on {url}", flush=True))
 
 
@@ -162,14 +162,15 @@ def _read(checkpoints: Path | None, verifier: str | None) -> list[Checkpoint]:
         raise InputError("--checkpoints and --verifier go together: a checkpoint is worth as much as who signed it")
     if checkpoints is None or verifier is None:
         return []
-    try:
-        return read_checkpoints(checkpoints.read_text(), [Verifier.parse(verifier)])
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the checkpoints {checkpoints}: {error}") from error
+    found = kept_checkpoints(checkpoints, Verifier.parse(verifier))
+    if not found:
+        raise InputError(f"{checkpoints} holds no checkpoint; `fairlead ledger checkpoint --add-to` adds one")
+    return found
 
 
-def _signer(key: Path | None) -> Signer:
+def _signer(key: Path | None, place: str) -> Signer:
     if key is not None:
+        apart(key, [] if is_server(place) else [Path(place).parent], "signing key")
         return Signer.load(key)
     text = os.environ.get("FAIRLEAD_CHECKPOINT_KEY")
     if not text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -48,16 +48,23 @@ def check_command(
     ledger: Annotated[Path | None, typer.Option(help="A ledger whose earlier policies may have used up an id.")] = None,
 ) -> None:
     """Validate a file: schema, names, tiers, examples, conditions. Exit status 2 with file and line for all that is wrong."""
-    loaded = read(file)
+    try:
+        loaded = read(file)
+    except PolicyError as error:
+        _refuse([error, *error.more])
     history = [entry.payload for entry in read_ledger(ledger) if isinstance(entry.payload, PolicyLoaded)] if ledger else []
-    wrong = [loaded.error(problem) for problem in (*loaded.problems, *reused(loaded.policy, history))]
-    for error in wrong[:-1]:
-        print(f"fairlead: {error}", file=sys.stderr)
-    if wrong:
-        raise wrong[-1]
+    if wrong := [loaded.error(problem) for problem in (*loaded.problems, *reused(loaded.policy, history))]:
+        _refuse(sorted(wrong, key=lambda error: (error.file, error.line)))
     _describe(file, loaded)
     if ledger:
         print(f"no id comes back from the {len(history)} policies that were in force in {ledger}")
+
+
+def _refuse(wrong: list[PolicyError]) -> NoReturn:
+    """Say all that is wrong; the last raises."""
+    for error in wrong[:-1]:
+        print(f"fairlead: {error}", file=sys.stderr)
+    raise wrong[-1]
 
 
 @app.command("show")
@@ -215,6 +222,8 @@ def _describe(file: Path, loaded: Loaded) -> None:
     print(f"{file}: {policy.id} {policy.version}, digest {policy.digest}")
     print(f"{len(policy.rules)} rules ({states}), {examples} examples")
     print(f"tiers, the least trusted first: {', '.join(policy.tiers)}")
+    if without := [tier for tier in policy.tiers if tier not in policy.quotas]:
+        print(f"without a quota, so granted no requests: {', '.join(without)}")
     if loaded.extends is not None:
         below = loaded.extends
         added = [rule.id for rule in policy.rules if rule.id not in {r.id for r in below.rules}]

@@ -16,7 +16,7 @@ from fairlead.cli.moment import moment
 from fairlead.investigate.suggest import Findings, findings, suggest
 from fairlead.ledger.log import read
 from fairlead.models.endpoint import Endpoint
-from fairlead.policy.core import CORE
+from fairlead.policy.core import CORE, named
 from fairlead.policy.document import Policy, Rule
 from fairlead.policy.load import load
 from fairlead.policy.written import replaced, rule_diff, with_rule
@@ -36,7 +36,7 @@ def suggest_command(
     purpose: Annotated[str | None, typer.Option(help="Why the model may see stored texts; without it it sees none.")] = None,
 ) -> None:
     """Ask a model for an edit of a rule, from where reviewers and judge disagree. Show it and try it; apply nothing."""
-    start, rules = moment(since, time.time()), load(policy)
+    start, rules = moment(since, time.time()), load(policy := named(policy))
     if purpose is not None:
         raise InputError("--purpose needs stored content, and no ledger of this version keeps any; leave it out")
     if out is not None and out.exists():

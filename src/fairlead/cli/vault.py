@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from fairlead.ledger.keyring import Keyring, beside
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.master import Master, open_master, write_new
 from fairlead.ledger.place import exists, is_server
-from fairlead.ledger.vault import Vault
+from fairlead.ledger.vault import Vault, forget_keys
 from fairlead.personal.find import mask
 from fairlead.policy.load import load
 from fairlead.records.errors import InputError
@@ -69,11 +69,21 @@ def rotate_command(
 ) -> None:
     """Wrap all keys anew under another master key; content stays as it is. Stopped half-way, run it again."""
     old, new = needed(named_master(master_key, ledger, keys)), needed(named_master(to, ledger, keys))
-    keyring = Keyring(_existing_keys(ledger, keys))
-    try:
+    with closing(Keyring(_existing_keys(ledger, keys))) as keyring:
         print(f"{keyring.rotate(old, new)} keys wrapped anew; from now on the master key is {new.id}")
-    finally:
-        keyring.close()
+
+
+@app.command("forget-keys")
+def forget_keys_command(
+    by: Annotated[str, typer.Option(help="Who gives them up.")],
+    ledger: Annotated[str, LEDGER],
+    keys: Annotated[str | None, typer.Option(help="The new key store; by default a file beside the ledger.")] = None,
+) -> None:
+    """Give up a key store that is lost for good, and begin a new one. What was kept until now stays unreadable for ever."""
+    by = impersonal("who gives them up", by)
+    with _log(ledger) as log, closing(Keyring(keys or beside(log.place))) as keyring:
+        held = forget_keys(log, keyring, by)
+        print(f"{keyring.place}: a new key store; {held} contents stay unreadable, and the ledger says so")
 
 
 def erase_command(
@@ -97,20 +107,15 @@ def erase_command(
 @contextmanager
 def opened(ledger: str, keys: str | None, master: Master | None) -> Iterator[Vault]:
     """The vault of a ledger that is there."""
-    if not exists(ledger):
-        raise InputError(f"there is no ledger at {ledger}; name the one of the gateway")
-    with Ledger(ledger, producer=f"vault/{__version__}") as log, over(log, keys, master) as vault:
+    with _log(ledger) as log, over(log, keys, master) as vault:
         yield vault
 
 
 @contextmanager
 def over(ledger: Ledger, keys: str | None, master: Master | None) -> Iterator[Vault]:
     """The vault of an open ledger."""
-    keyring = Keyring(keys or beside(ledger.place), master)
-    try:
+    with closing(Keyring(keys or beside(ledger.place), master)) as keyring:
         yield Vault(ledger, keyring)
-    finally:
-        keyring.close()
 
 
 def named_master(named: str | None, ledger: str, keys: str | None) -> Master | None:
@@ -124,6 +129,12 @@ def needed(master: Master | None) -> Master:
     if master is None:
         raise InputError("name the master key with --master-key, or set FAIRLEAD_MASTER_KEY")
     return master
+
+
+def _log(ledger: str) -> Ledger:
+    if not exists(ledger):
+        raise InputError(f"there is no ledger at {ledger}; name the one of the gateway")
+    return Ledger(ledger, producer=f"vault/{__version__}")
 
 
 def _existing_keys(ledger: str, keys: str | None) -> str:

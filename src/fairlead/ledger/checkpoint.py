@@ -165,6 +165,29 @@ def secret(path: Path, what: str) -> str:
     return text
 
 
+def write_secret(path: Path, text: str, what: str) -> None:
+    """Write a secret into a new file that only its owner may read. Raises InputError, also when there is one already."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError as error:
+        raise InputError(f"{path} exists, and a {what} is never overwritten; name a new file") from error
+    except OSError as error:
+        raise InputError(f"cannot write the {what} {path}: {error.strerror}; name a file in a folder of yours") from error
+
+
+def apart(path: Path, folders: Sequence[Path], what: str) -> None:
+    """Raises InputError when a secret lies in, or below, one of the folders of what it protects."""
+    for folder in folders:
+        if folder.resolve() in path.resolve().parents:
+            raise InputError(
+                f"the {what} {path} lies in {folder.resolve()}, with what it protects; keep it where no copy of that folder is"
+            )
+
+
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)

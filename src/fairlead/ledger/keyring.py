@@ -21,7 +21,7 @@ from fairlead.ledger.master import KEY_BYTES, Master
 from fairlead.ledger.place import is_server, open_store
 from fairlead.ledger.store import Connection
 from fairlead.records.canonical import canonical
-from fairlead.records.errors import InputError, VaultError
+from fairlead.records.errors import ErasedError, InputError, MasterKeyError, VaultError
 
 # BYTEA and DOUBLE PRECISION are PostgreSQL's words, which SQLite takes as well.
 _TABLES = (
@@ -90,16 +90,22 @@ class Keyring:
                 raise InputError(f"the keys in {self.place} are those of another ledger; name the right ones with --keys")
             if not mine and holds:
                 raise InputError(
-                    f"the ledger holds contents whose keys are not in {self.place}; name the right keys with --keys, or restore"
-                    " them from a backup"
+                    f"the ledger holds contents whose keys are not in {self.place}; name the right keys with --keys, restore"
+                    " them from a backup, or give them up for lost with `fairlead vault forget-keys`"
                 )
             if not mine and ledger:
                 db.do("UPDATE keyring SET ledger = ?", ledger)
 
+    @property
+    def belongs(self) -> bool:
+        """Whether it is the key store of a ledger already."""
+        with self._store.reading() as db:
+            return bool(_state(db)[0])
+
     def key(self, account: str, day: int = _OWN, *, make: bool = False) -> bytes:
         """The account's key of that day, 32 bytes; a new one when there is none and `make` holds.
 
-        Raises VaultError when there is none, when the account was erased, or when the master key does not open it.
+        Raises VaultError when there is none, ErasedError when the account was erased, MasterKeyError when it is under another.
         """
         if self.master is None:
             raise VaultError("no master key was given; name it with --master-key")
@@ -108,7 +114,10 @@ class Keyring:
         if row is None and make:
             row = self._made(account, day, self.master)
         if row is None:
-            raise VaultError(f"the key of {_about(account, day)} is gone: the account was erased, or the time was over")
+            gone = f"the key of {_about(account, day)} is gone"
+            if account in self.erased():
+                raise ErasedError(f"{gone}: the account was erased")
+            raise VaultError(f"{gone}: its time was over, or it was never here")
         return self._opened(account, day, row[0], bytes(row[1]), self.master)
 
     def holds(self, account: str, day: int) -> bool:
@@ -191,9 +200,9 @@ class Keyring:
         wrapped = master.wrap(fresh, _about(account, day))  # outside the transaction: a program may take its time
         with self._store.transaction() as db:
             if db.one("SELECT 1 FROM erased WHERE account = ?", account) is not None:
-                raise VaultError(f"account {account} was erased: nothing of it is kept any more")
+                raise ErasedError(f"account {account} was erased: nothing of it is kept any more")
             if _state(db)[1] != master.id:
-                raise VaultError("the master key was rotated; start again with the new one")
+                raise MasterKeyError("the master key was rotated; start again with the new one")
             found = db.one(_KEY, account, day)
             if found is not None:  # another process was quicker
                 return found[0], bytes(found[1])
@@ -202,7 +211,7 @@ class Keyring:
 
     def _opened(self, account: str, day: int, under: str, wrapped: bytes, master: Master) -> bytes:
         if under != master.id:
-            raise VaultError(
+            raise MasterKeyError(
                 f"the key of {_about(account, day)} is under the master key {under}, not {master.id}; if a rotation was not"
                 " finished, run `fairlead vault rotate` again"
             )

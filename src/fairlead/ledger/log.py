@@ -364,8 +364,15 @@ def _decoded(store: Store, start: int) -> Iterator[Entry]:
         yield _decode(store.place, seq, body)
 
 
+#: What to do about an entry that cannot be read. Its hashes may fit, so `verify` alone can call the log whole.
+UNREADABLE = (
+    "if `fairlead ledger verify` calls the log whole, a later version of Fairlead wrote it, or somebody wrote the log anew with"
+    " fitting hashes: hold it against a checkpoint kept elsewhere (--checkpoints)"
+)
+
+
 def _decode(place: str, seq: int, body: bytes) -> Entry:
     try:
         return _DECODER.decode(body)
     except msgspec.MsgspecError as error:
-        raise LedgerCorrupt(f"entry {seq} of {place} cannot be read: {error}; run `fairlead ledger verify`") from error
+        raise LedgerCorrupt(f"entry {seq} of {place} cannot be read: {error}; {UNREADABLE}") from error

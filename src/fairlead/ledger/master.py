@@ -30,7 +30,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
-from fairlead.ledger.checkpoint import secret
+from fairlead.ledger.checkpoint import apart, secret, write_secret
 from fairlead.records.errors import InputError, VaultError
 
 KEY_BYTES = 32
@@ -151,10 +151,10 @@ class Program:
             raise VaultError(f"{name} did not answer with one JSON object as docs/vault.md says") from error
 
 
-def open_master(named: str | None, environment: Mapping[str, str], apart: Sequence[Path]) -> Master | None:
+def open_master(named: str | None, environment: Mapping[str, str], protected: Sequence[Path]) -> Master | None:
     """The master key: what is `named` (a file or `command:…`), or else what the environment holds; None when there is none.
 
-    Raises InputError when the file lies in one of the folders `apart`, or when others may read it.
+    Raises InputError when the file lies in one of the folders `protected`, or when others may read it.
     """
     if named is None:
         text = environment.get(VARIABLE)
@@ -163,27 +163,12 @@ def open_master(named: str | None, environment: Mapping[str, str], apart: Sequen
         return Program(text.removeprefix(_PROGRAM)) if text.startswith(_PROGRAM) else Local.parse(text)
     if named.startswith(_PROGRAM):
         return Program(named.removeprefix(_PROGRAM))
-    file = Path(named).resolve()
-    for folder in apart:
-        if folder.resolve() in file.parents:
-            raise InputError(
-                f"the master key {named} lies in {folder.resolve()}, with what it protects; keep it where no copy of that"
-                " folder is"
-            )
-    return Local.parse(secret(file, "master key"))
+    apart(Path(named), protected, "master key")
+    return Local.parse(secret(Path(named).resolve(), "master key"))
 
 
 def write_new(path: Path) -> Local:
     """Write a new master key into a new file that only its owner may read. Raises InputError when there is one already."""
     made = Local.new()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(made.written() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except FileExistsError as error:
-        raise InputError(f"{path} exists; a master key that was overwritten takes all content with it: name another") from error
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; name another place") from error
+    write_secret(path, made.written(), "master key")
     return made

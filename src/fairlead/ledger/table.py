@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
+from fairlead.ledger.log import UNREADABLE
 from fairlead.ledger.transfer import new_file
 from fairlead.records.errors import InputError, LedgerCorrupt
 
@@ -143,7 +144,7 @@ def _columns(bodies: Sequence[bytes]) -> dict[str, Any]:
         heads = [_HEAD.decode(body) for body in bodies]
         texts = [body.decode() for body in bodies]
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise LedgerCorrupt(f"an entry cannot be read: {error}; run `fairlead ledger verify`") from error
+        raise LedgerCorrupt(f"an entry cannot be read: {error}; {UNREADABLE}") from error
     return {
         "seq": np.array([head.seq for head in heads], dtype=np.int64),
         "time": np.array([head.time for head in heads], dtype=np.float64),

@@ -31,8 +31,8 @@ from fairlead.ledger.projection import Pending
 from fairlead.ledger.rows import Account, Dataset, Erased, Key, Model, Rows
 from fairlead.ledger.store import Connection
 from fairlead.records.canonical import canonical
-from fairlead.records.entry import AccountErased, ContentExpired, ContentRead, Payload
-from fairlead.records.errors import InputError, VaultError
+from fairlead.records.entry import AccountErased, ContentExpired, ContentRead, KeysForgotten, Payload
+from fairlead.records.errors import ErasedError, InputError, VaultError
 
 _DAY_S = 86_400
 _NONCE_BYTES = 12
@@ -75,7 +75,7 @@ class Vault:
     def put(self, account: str, text: str, rules: Sequence[str] = ()) -> str:
         """Keep a text of the account, because of these rules (none: only for re-judging). The reference, once it is on disk.
 
-        Without a master key nothing is kept, and the reference is empty. Raises VaultError when the account was erased.
+        Without a master key nothing is kept, and the reference is empty. Raises ErasedError when the account was erased.
         """
         if self._keyring.master is None:
             return ""
@@ -88,7 +88,7 @@ class Vault:
         with self._ledger.store.transaction() as db:
             # Asked in the writer's place: an erasure removes contents after it destroyed the keys, so none comes too late.
             if not self._keyring.holds(account, day):
-                raise VaultError(f"the key of account {account} was destroyed: nothing of it is kept any more")
+                raise ErasedError(f"the key of account {account} was destroyed: nothing of it is kept any more")
             db.do(_INSERT, ref, account, day, kept_for, stored, sealed)
         return ref
 
@@ -108,7 +108,7 @@ class Vault:
 
         def noted(state: State, now: float, seq: int) -> tuple[Payload, ...]:
             if state.erased(account):
-                raise VaultError(f"account {account} was erased: nothing of it may be read any more")
+                raise ErasedError(f"account {account} was erased: nothing of it may be read any more")
             return (ContentRead(ref, account, by, purpose),)
 
         self._ledger.compose(noted)
@@ -190,6 +190,22 @@ class Vault:
 
         self._ledger.compose(compose)
         return removed, erased
+
+
+def forget_keys(ledger: Ledger, keyring: Keyring, by: str) -> int:
+    """Take a new key store in the place of one that is lost for good. How many contents stay unreadable for ever.
+
+    Raises InputError when nothing is kept, or when the key store is a ledger's already: then nothing is lost.
+    """
+    with ledger.store.reading() as db:
+        (held,) = db.one("SELECT COUNT(*) FROM contents") or (0,)
+        first = db.one("SELECT leaf FROM entries WHERE seq = 0")
+    if not held or keyring.belongs:
+        why = f"{keyring.place} is the key store of a ledger" if held else "the ledger holds no contents"
+        raise InputError(f"{why}, so there is nothing to give up; name a new key store with --keys")
+    ledger.append(KeysForgotten(by, held))  # first, so that no key store is taken without an entry that says so
+    keyring.belong(bytes(first[0]).hex() if first else "", holds=False)
+    return int(held)
 
 
 def dependents(rows: Rows, account: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -118,15 +118,21 @@ class Witness:
             raise InputError(str(error)) from error
 
 
+def kept_checkpoints(path: Path, verifier: Verifier) -> list[Checkpoint]:
+    """The checkpoints in a file; none in an empty one. Raises InputError, which names the file, when it holds anything else."""
+    try:
+        text = path.read_text()
+        return read_checkpoints(text, [verifier]) if text.strip() else []
+    except (OSError, UnicodeDecodeError, InputError) as error:
+        raise InputError(f"cannot read the checkpoints {path}: {error}") from error
+
+
 def add_checkpoint(path: Path, note: str, verifier: Verifier, witness: Witness) -> None:
     """Add a note to a file of checkpoints, which is kept where whoever can write the log cannot.
 
     Raises LedgerCorrupt when the log cannot prove that it continues the last checkpoint in the file: nothing is then written.
     """
-    try:
-        known = read_checkpoints(path.read_text(), [verifier]) if path.exists() and path.stat().st_size else []
-    except OSError as error:
-        raise InputError(f"cannot read the checkpoints {path}: {error.strerror}") from error
+    known = kept_checkpoints(path, verifier) if path.exists() else []
     (new,) = read_checkpoints(note, [verifier])
     if known and not witness.continues(known[-1], new):
         raise LedgerCorrupt(

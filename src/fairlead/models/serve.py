@@ -26,6 +26,7 @@ from starlette.routing import Route
 from fairlead.models.local import Local, Piece
 from fairlead.personal.find import mask
 from fairlead.records.conversation import Conversation, Message
+from fairlead.records.errors import InputError
 
 _MOST_BODY_BYTES = 1 << 20
 _DEFAULT_TOKENS = 256
@@ -121,7 +122,7 @@ def create_app(model: Local, clock: Callable[[], float]) -> Starlette:
 
 
 def run(folder: Path, host: str, port: int) -> None:
-    """Serve the model in `folder` until SIGTERM or SIGINT. Raises InputError when it cannot be loaded."""
+    """Serve the model in `folder` until SIGTERM or SIGINT. Raises InputError when it cannot be loaded or the port is taken."""
     model = Local.load(folder)
     if model.model.num_parameters() < _SMALL:
         torch.set_num_threads(1)
@@ -129,7 +130,10 @@ def run(folder: Path, host: str, port: int) -> None:
     def ready(address: str) -> None:
         print(f"serving {model.name} on {address}", flush=True)
 
-    _Server(create_app(model, time.time), host, port, ready).run()
+    try:
+        _Server(create_app(model, time.time), host, port, ready).run()
+    except SystemExit as error:  # what uvicorn makes of an address that it cannot have, once it has said why
+        raise InputError(f"port {port} on {host} cannot be taken: see the line above; name another with --port") from error
 
 
 class _Server(uvicorn.Server):

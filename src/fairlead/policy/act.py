@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import re
+
+from fairlead.policy.nearest import nearest
 
 # From the mildest to the strictest. What happens to the request and what happens to the account are different questions;
 # one order over both lets "a tier that is not named takes the strictest list" have one meaning.
@@ -20,7 +21,8 @@ STRICTNESS: dict[str, int] = {
     "block": 9,
 }
 
-_WRITTEN = re.compile(r"([a-z_]+)(?:\((\d{1,4})\))?")
+_WRITTEN = re.compile(r"([a-z_]+)(?:\((.*)\))?", re.DOTALL)
+_POINTS = re.compile(r"[1-9]\d{0,3}", re.ASCII)
 
 
 class Act(str):
@@ -35,13 +37,11 @@ class Act(str):
         """Raises ValueError, with the nearest known action, for anything that is not one."""
         match = _WRITTEN.fullmatch(text)
         if match is None or match[1] not in STRICTNESS:
-            near = difflib.get_close_matches(match[1] if match else text, STRICTNESS, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(STRICTNESS)}"
-            raise ValueError(f"unknown action {text!r}; {hint}")
+            raise ValueError(f"unknown action {text!r}; {nearest(match[1] if match else text, STRICTNESS)}")
         act = super().__new__(cls, text)
+        if (pointed := match[2] is not None) != (match[1] == "strike") or (pointed and not _POINTS.fullmatch(match[2])):
+            raise ValueError(f"action {text!r}: whole points go with `strike`, as in strike(2), and with nothing else")
         act.name, act.points = match[1], int(match[2] or 0)
-        if (act.points > 0) != (act.name == "strike"):
-            raise ValueError(f"action {text!r}: points go with `strike`, as in strike(2), and with nothing else")
         return act
 
     @property

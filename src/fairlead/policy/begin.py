@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -13,6 +12,7 @@ import yaml
 from msgspec import Struct
 
 from fairlead.policy.document import Detect, Policy, Privacy, Rule
+from fairlead.policy.nearest import nearest
 from fairlead.policy.weaker import weaker
 from fairlead.records.errors import InputError
 
@@ -71,9 +71,8 @@ def topics(named: Sequence[str], core: Policy) -> Iterator[Rule]:
         found = [rule for rule in known if fnmatchcase(rule.id, name)]
         if not found:
             ids = [rule.id for rule in known]
-            near = difflib.get_close_matches(name, [*ids, *{id.partition(".")[0] + ".*" for id in ids}], n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(ids)}"
-            raise InputError(f"no rule of core is called {name!r}; {hint}")
+            globs = dict.fromkeys(id.partition(".")[0] + ".*" for id in ids)
+            raise InputError(f"no rule of core is called {name!r}; {nearest(name, [*ids, *globs])}")
         yield from found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -11,11 +11,13 @@ import re2
 from fairlead.policy.document import Detect, Policy, Rule
 from fairlead.policy.examples import contradictions, leaks
 from fairlead.policy.expression import ExpressionError, read_when
+from fairlead.policy.nearest import nearest
 from fairlead.policy.problem import Problem
 from fairlead.policy.reach import never_triggered
 from fairlead.policy.tiers import disorder
 
 _MOST_WORDS = 120
+_RULE_ID = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
 _QUIET = re2.Options()
 _QUIET.log_errors = False
 
@@ -35,6 +37,10 @@ def problems(policy: Policy) -> Iterator[Problem]:
     for i, tool in enumerate(policy.tools):
         yield from _unknown_tiers(tool.act, policy, f"$.tools[{i}].act")
     yield from _unknown_tiers(policy.quotas, policy, "$.quotas")
+    for tier, quota in policy.quotas.items():
+        if quota.requests_per_minute > quota.requests_per_day:
+            both = f"{quota.requests_per_minute} requests a minute and {quota.requests_per_day} a day"
+            yield Problem(f"$.quotas.{tier}", f"tier {tier!r} has {both}; a day has at least as many as a minute")
     yield from disorder(policy)
     yield from leaks(policy)
     yield from contradictions(policy)
@@ -49,6 +55,13 @@ def _rule(policy: Policy, rule: Rule, at: str) -> Iterator[Problem]:
         yield Problem(at, f"rule {rule.id!r} {needs}")
     if not rule.act or not all(rule.act.values()):
         yield Problem(f"{at}.act", f"rule {rule.id!r} does nothing for some tier; write at least one action, such as [flag]")
+    if not _RULE_ID.fullmatch(rule.id):
+        right = "write small letters, digits, `_` and `-`, with dots between, as in spam.links"
+        yield Problem(f"{at}.id", f"rule id {rule.id!r} stands in the ledger for ever; {right}")
+    for tier, acts in rule.act.items():
+        if len(acts) > 1 and "allow" in acts:
+            both = f"`allow` stands beside {', '.join(f'`{act}`' for act in acts if act != 'allow')}"
+            yield Problem(f"{at}.act.{tier}", f"{both}; a list that does something else leaves it out")
     yield from _unknown_tiers(rule.act, policy, f"{at}.act")
     yield from _unknown_tiers(rule.on_review, policy, f"{at}.on_review")
     words = len(rule.definition.split())
@@ -88,9 +101,7 @@ def _patterns(detect: Detect, at: str) -> Iterator[Problem]:
 def _unknown_tiers(named: Iterable[str], policy: Policy, at: str) -> Iterator[Problem]:
     for tier in named:
         if tier not in policy.tiers:
-            near = difflib.get_close_matches(tier, policy.tiers, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(policy.tiers)}"
-            yield Problem(f"{at}.{tier}", f"unknown tier {tier!r}; {hint}")
+            yield Problem(f"{at}.{tier}", f"unknown tier {tier!r}; {nearest(tier, policy.tiers)}")
 
 
 def _repeated(noun: str, placed: Iterable[tuple[str, str]]) -> Iterator[Problem]:

@@ -9,4 +9,11 @@ import fairlead
 _PACKAGE = Path(fairlead.__file__).parent
 _INSTALLED = _PACKAGE / "policies" / "core.yaml"
 
+#: The word that names it, in `extends` and wherever a policy file is named.
+NAME = "core"
 CORE = _INSTALLED if _INSTALLED.exists() else _PACKAGE.parents[1] / "policies" / "core.yaml"
+
+
+def named(path: Path) -> Path:
+    """The file that is meant: the default policy by the word `core`, unless a file of that name is there."""
+    return CORE if str(path) == NAME and not path.is_file() else path

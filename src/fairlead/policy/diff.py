@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from fairlead.policy.decide import delivers_unsure
 from fairlead.policy.document import Detect, Policy, Rule, Rung
 from fairlead.policy.weaker import met
 
@@ -117,8 +118,10 @@ def _rules(before: Policy, after: Policy) -> Iterator[Change]:
     for id in dict.fromkeys((*old, *new)):
         if id not in old:
             yield from (Change(who, f"rule {id} is new ({new[id].state}): {new[id].title or id}") for who in _whom(new[id]))
+            yield from _does(new[id], after.tiers, "")
         elif id not in new:
             yield from (Change(who, f"rule {id} is gone, and its id must not come back") for who in _whom(old[id]))
+            yield from _does(old[id], shared, "no more: ")
     kept = [id for id in old if id in new]
     same: dict[Change, list[str]] = {}
     for id in kept:
@@ -132,6 +135,19 @@ def _rules(before: Policy, after: Policy) -> Iterator[Change]:
 def _whom(rule: Rule) -> tuple[str, ...]:
     """Whom a rule concerns; one over accounts opens cases for reviewers and does nothing else."""
     return (REVIEWERS,) if rule.detect is None else (EVERYBODY, REVIEWERS, MODELS)
+
+
+def _does(rule: Rule, tiers: Sequence[str], no_more: str) -> Iterator[Change]:
+    """What a whole rule does, to whom; `no_more` stands before what it did."""
+    if rule.detect is None:
+        yield Change(REVIEWERS, f"rule {rule.id}: {no_more}opens a case when {rule.when} ({rule.state})")
+    elif not rule.acts_on(None):
+        yield Change(EVERYBODY, f"rule {rule.id}: {no_more}{_state(rule)}")
+    else:
+        for name in tiers:
+            unsure = "delivered" if delivers_unsure(rule, name) else "withheld"
+            meets = f"a violation meets [{', '.join(rule.actions(name))}], what is undetermined is {unsure}"
+            yield Change(tier(name), f"rule {rule.id}: {no_more}{meets}")
 
 
 def _rule(old: Rule, new: Rule, tiers: Sequence[str]) -> Iterator[Change]:

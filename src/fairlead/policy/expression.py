@@ -11,17 +11,17 @@ whole expression None (unknown), unless the known part decides it, as in Kleene'
 from __future__ import annotations
 
 import ast
-import difflib
 import operator
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, get_args
 
 from msgspec import Struct
 
 from fairlead.policy.act import STRICTNESS
 from fairlead.policy.document import Surface
+from fairlead.policy.nearest import nearest
 
 
 class Facts(Protocol):
@@ -65,6 +65,9 @@ _LONGEST_WINDOW = 366 * 86400.0
 _LONGEST = 2000
 _DEEPEST = 30
 _LARGEST = 1e12
+# Texts and the names of arguments are taken whole, so that what stands in them is no operator.
+_TOKEN = re.compile(r""""[^"]*"|'[^']*'|\b(?:rule|window)\s*=(?!=)|\w+|[<>=!]=|&&|\|\||<>|=[<>]|[=!&|]""")
+_RIGHT = {"=": "==", "&&": "and", "||": "or", "!": "not", "&": "and", "|": "or", "<>": "!=", "=>": ">=", "=<": "<="}
 _SURFACES: tuple[str, ...] = get_args(Surface)
 
 
@@ -85,12 +88,13 @@ class Count(Struct, frozen=True):
 
 
 class Condition(Struct, frozen=True):
-    """A condition that was read: when it holds, what it asks about, and the numbers that it compares answers with."""
+    """A condition that was read: when it holds, what it asks about, the numbers and the tiers that it compares answers with."""
 
     holds: Expression
     signals: frozenset[str]
     counts: frozenset[Count]
     numbers: frozenset[float]
+    tiers: frozenset[str] = frozenset()
 
 
 class _Typed(Struct, frozen=True):
@@ -118,6 +122,8 @@ def read_when(text: str, signals: frozenset[str] | None = None, tiers: tuple[str
             warnings.simplefilter("error")  # what Python only warns of, such as `1if`, is refused
             tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        if foreign := _foreign(text.strip()):
+            raise foreign from error
         column = getattr(error, "offset", None) or 1
         raise ExpressionError(f"cannot be read as an expression: {getattr(error, 'msg', error)}", column - 1) from error
     compiler = _Compiler(signals, tiers)
@@ -125,7 +131,16 @@ def read_when(text: str, signals: frozenset[str] | None = None, tiers: tuple[str
     if read.kind != "bool":
         raise ExpressionError(f"gives a {read.kind}; a condition must be true or false, so compare it with something")
     holds: Any = read.term  # a bool, as `kind` says, or None
-    return Condition(holds, frozenset(compiler.asked), frozenset(compiler.counted), frozenset(compiler.numbers))
+    asked, counted = frozenset(compiler.asked), frozenset(compiler.counted)
+    return Condition(holds, asked, counted, frozenset(compiler.numbers), frozenset(compiler.named))
+
+
+def _foreign(text: str) -> ExpressionError | None:
+    """What is wrong with the first operator that is another language's."""
+    for found in _TOKEN.finditer(text):
+        if right := _RIGHT.get(found[0]):
+            return ExpressionError(f"`{found[0]}` is not in the language; write `{right}`", found.start())
+    return None
 
 
 class _Compiler:
@@ -135,6 +150,7 @@ class _Compiler:
         self.asked: set[str] = set()
         self.counted: set[Count] = set()
         self.numbers: set[float] = set()
+        self.named: set[str] = set()  # tiers
 
     def visit(self, node: ast.expr, depth: int) -> _Typed:
         if depth > _DEEPEST:
@@ -213,9 +229,11 @@ class _Compiler:
                     raise ExpressionError(f"a signal lies between 0 and 1 and is compared with {value:g}", column)
                 if "count" in kinds and value != int(value):
                     raise ExpressionError(f"a count is a whole number and is compared with {value:g}", column)
+            if "tier" in kinds and isinstance(value, str):
+                self.named.add(value)
             for noun, known in self._words.items():
                 if noun in kinds and known is not None and isinstance(value, str) and value not in known:
-                    raise ExpressionError(f"unknown {noun} {value!r}{_nearest(value, known)}", column)
+                    raise ExpressionError(f"unknown {noun} {value!r}; {nearest(value, sorted(known))}", column)
 
     def _signal(self, node: ast.Subscript) -> _Typed:
         match node:
@@ -223,7 +241,7 @@ class _Compiler:
                 value=ast.Attribute(value=ast.Name(id="signal"), attr="harm"), slice=ast.Constant(value=str() as name)
             ):
                 if self._signals is not None and name not in self._signals:
-                    raise ExpressionError(f"unknown signal {name!r}{_nearest(name, self._signals)}", node.col_offset)
+                    raise ExpressionError(f"unknown signal {name!r}; {nearest(name, sorted(self._signals))}", node.col_offset)
                 self.asked.add(name)
                 return _Typed("signal", lambda facts: facts.harm.get(name))
         raise ExpressionError('a signal is written signal.harm["NAME"]', node.col_offset)
@@ -233,11 +251,11 @@ class _Compiler:
             case ast.Call(func=ast.Name(id="count"), args=[ast.Constant(value=str() as action)], keywords=keywords):
                 given = {k.arg: k.value.value for k in keywords if isinstance(k.value, ast.Constant) and k.arg}
             case ast.Call(func=ast.Name(id=name)) if name != "count":
-                raise ExpressionError(f"unknown function {name!r}{_nearest(name, {'count'})}", node.col_offset)
+                raise ExpressionError(f"unknown function {name!r}; {nearest(name, ['count'])}", node.col_offset)
             case _:
                 raise ExpressionError('count is written count("block", rule="weapons.*", window="24h")', node.col_offset)
         if action not in STRICTNESS:
-            raise ExpressionError(f"unknown action {action!r}{_nearest(action, STRICTNESS)}", node.col_offset)
+            raise ExpressionError(f"unknown action {action!r}; {nearest(action, sorted(STRICTNESS))}", node.col_offset)
         if len(given) != len(keywords) or set(given) != {"rule", "window"}:
             raise ExpressionError('count needs exactly rule="GLOB" and window="24h", both plain texts', node.col_offset)
         rule, window = given["rule"], given["window"]
@@ -275,11 +293,6 @@ def _constant(node: ast.Constant) -> _Typed:
 
 def _unknown(node: ast.expr) -> ExpressionError:
     if isinstance(node, ast.Name):
-        near = _nearest(node.id, {"tier", "surface", "signal", "count"})
-        return ExpressionError(f"unknown name {node.id!r}{near}", node.col_offset)
+        known = ("tier", "surface", "signal", "count")
+        return ExpressionError(f"unknown name {node.id!r}; {nearest(node.id, known)}", node.col_offset)
     return ExpressionError(f"`{ast.unparse(node)[:60]}` is not in the language", node.col_offset)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known)[:20]) or 'none'}"

@@ -8,6 +8,7 @@ actions written out, so that leaving out a tier makes nothing milder.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from msgspec import Struct
 
 from fairlead.policy.act import Act
 from fairlead.policy.source import Node
+from fairlead.records.errors import PolicyError
 
 _OWN = ("schema", "id", "version")
 
@@ -59,6 +61,17 @@ def overridden(below: Node, above: Node) -> dict[str, Node]:
     """The rules of the lower file that the upper one names again, as the upper one writes them."""
     known = _rules_by_id(below.value["rules"])
     return {id: node for id, node in _rules_by_id(above.value.get("rules")).items() if id in known}
+
+
+def misnamed(below: Node, above: Node) -> Iterator[PolicyError]:
+    """The rules of the upper file that override none below and are none by themselves: mistyped ids, most of the time."""
+    known = _rules_by_id(below.value["rules"])
+    for id, node in _rules_by_id(above.value.get("rules")).items():
+        if id not in known and not ("act" in node.value and {"detect", "when"} & node.value.keys()):
+            near = difflib.get_close_matches(id, known, n=1, cutoff=0.5)
+            meant = f"did you mean {near[0]!r}? " if near else ""
+            new = "a new rule needs `definition`, `detect` (or `when`) and `act`"
+            yield node.error("$.id", f"there is no rule {id!r} in {below.at('$.id').plain()}; {meant}{new}")
 
 
 def _id(node: Node) -> Any:

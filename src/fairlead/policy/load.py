@@ -3,28 +3,22 @@ right key; nothing is guessed."""
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from fairlead.policy import document
-from fairlead.policy.act import Act
 from fairlead.policy.check import problems
-from fairlead.policy.core import CORE
+from fairlead.policy.core import CORE, NAME, named
 from fairlead.policy.document import Policy
 from fairlead.policy.example_file import with_examples
-from fairlead.policy.inherit import Override, inherit, overridden
+from fairlead.policy.inherit import Override, inherit, misnamed, overridden
+from fairlead.policy.mistake import convert, mistakes
 from fairlead.policy.problem import Problem
 from fairlead.policy.source import Node, read_yaml
-from fairlead.policy.state import State
 from fairlead.policy.weaker import weaker
 from fairlead.records.errors import InputError, PolicyError
-
-_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]*)`")
 
 
 class Loaded(Struct, frozen=True):
@@ -52,7 +46,9 @@ def parse(text: str, *, file: str = "<policy>") -> Policy:
 
 
 def read(path: Path) -> Loaded:
-    """The policy in a file, with what is wrong across it. Raises as `load` for what cannot be read as a policy at all."""
+    """The policy in a file, with what is wrong across it. Raises as `load` for what cannot be read as a policy at all: the
+    first mistake, and in its `more` the others that the schema finds."""
+    path = named(path)
     return _loaded(_text(path), str(path), ())
 
 
@@ -69,30 +65,42 @@ def _loaded(text: str, file: str, above: tuple[Path, ...]) -> Loaded:
     if "extends" in source.value:
         below = _below(source, (*above, Path(file).resolve()))
         source, overrides = inherit(below.source, source)
+    strangers = list(misnamed(below.source, written)) if below else []
     source = with_examples(source)
     try:
-        policy = msgspec.convert(source.plain(), Policy, dec_hook=_decode)
+        policy = convert(source.plain())
     except msgspec.ValidationError as error:
-        raise _explained(error, source) from error
-    wrong = [*problems(policy), *(_weakened(below, written, policy) if below else ())]
+        raise _together([*mistakes(source, error), *strangers]) from error
+    if strangers:
+        raise _together(strangers)
+    wrong = [*problems(policy), *(_upon(below, written, policy) if below else ())]
     return Loaded(policy, source, tuple(wrong), below.policy if below else None, overrides)
+
+
+def _together(errors: list[PolicyError]) -> PolicyError:
+    """One error for each line, in the order of the file: the first holds the others. Of two on a line the later holds."""
+    first, *more = sorted(
+        {(error.file, error.line): error for error in errors}.values(), key=lambda error: (error.file, error.line)
+    )
+    first.more = tuple(more)
+    return first
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot read the policy {path}: {error.strerror}; name a file with --policy") from error
+        raise InputError(f"cannot read the policy {path}: {error.strerror}; name a file, or `core`") from error
     except UnicodeDecodeError as error:
         raise PolicyError(f"is not UTF-8 at byte {error.start}; save it as UTF-8", file=str(path)) from error
 
 
 def _below(source: Node, above: tuple[Path, ...]) -> Loaded:
     """The policy that a file extends, which must be right by itself."""
-    named = source.at("$.extends").plain()
-    if not isinstance(named, str):
+    wanted = source.at("$.extends").plain()
+    if not isinstance(wanted, str):
         raise source.error("$.extends", "`extends` names one policy: `core`, or the path of a file")
-    path = CORE if named == "core" else Path(source.file).parent / named
+    path = CORE if wanted == NAME else Path(source.file).parent / wanted
     try:
         there = path.is_file()
     except (OSError, ValueError):  # a name may hold what no path does
@@ -100,65 +108,19 @@ def _below(source: Node, above: tuple[Path, ...]) -> Loaded:
     if not there:
         raise source.error("$.extends", f"there is no policy at {path}; write `core`, or a path from this file's folder")
     if path.resolve() in above:
-        raise source.error("$.extends", f"{named} extends this file in turn; take one of the two out")
+        raise source.error("$.extends", f"{wanted} extends this file in turn; take one of the two out")
     below = _loaded(_text(path), str(path), above)
     _right(below)
     return below
 
 
-def _weakened(below: Loaded, above: Node, policy: Policy) -> Iterator[Problem]:
-    """Overrides of rules with root authority that allow more, and do not say why."""
+def _upon(below: Loaded, above: Node, policy: Policy) -> Iterator[Problem]:
+    """The name of the policy below, and overrides of rules with root authority that allow more, and do not say why."""
+    if policy.id == below.policy.id:
+        yield Problem("$.id", f"the id {policy.id!r} is that of the policy below; write one of your own")
     for id, node in overridden(below.source, above).items():
         before = below.policy.rule(id)
         if before.authority == "root" and not ("weakens" in node.value and str(node.value["weakens"].plain()).strip()):
             at = f"$.rules[{[rule.id for rule in policy.rules].index(id)}]"
             if how := "; ".join(weaker(before, policy.rule(id), policy.tiers)):
                 yield Problem(at, f"rule {id!r} has root authority and would be weakened: {how}. Say why with `weakens: …`")
-
-
-def _decode(kind: type, value: object) -> object:
-    if kind not in (Act, State):
-        raise NotImplementedError(kind)
-    if not isinstance(value, str):
-        raise ValueError(f"expected a text such as `{'block' if kind is Act else 'enforce'}`, got {value!r}")
-    return kind(value)
-
-
-def _explained(error: msgspec.ValidationError, source: Node) -> PolicyError:
-    message, _, where = str(error).partition(" - at `")
-    where = where.rstrip("`").replace("[...]", "") or "$"
-    unknown = _UNKNOWN_FIELD.search(message)
-    if unknown is None:
-        return source.error(where, f"{message} ({where})")
-    key = unknown[1]
-    # A rule's `terms` may rightly hold any key, so the known keys are those of the record that refused.
-    near = difflib.get_close_matches(key, _fields_at(where), n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_fields_at(where))}"
-    return source.error(f"{where}.{key}", f"unknown key {key!r}; {hint}")
-
-
-_RECORDS: dict[str, type[Struct]] = {
-    "$": document.Policy,
-    "objectives": document.Objective,
-    "rules": document.Rule,
-    "examples": document.RuleExample,
-    "comparisons": document.Comparison,
-    "detect": document.Detect,
-    "patterns": document.Pattern,
-    "review": document.Review,
-    "gates": document.Gates,
-    "privacy": document.Privacy,
-    "maps": document.Maps,
-    "tools": document.Tool,
-    "ladder": document.Rung,
-    "quotas": document.Quota,
-}
-#: Keys that are resolved on reading, so that no record has them.
-RESOLVED = {"$": ("extends",), "rules": ("examples_from",)}
-
-
-def _fields_at(where: str) -> list[str]:
-    """The keys that the record at a path such as `$.rules[3].detect` knows."""
-    names = [part for part in re.findall(r"[A-Za-z_$]+", where) if part in _RECORDS]
-    last = names[-1] if names else "$"
-    return [*_RECORDS[last].__struct_fields__, *RESOLVED.get(last, ())]

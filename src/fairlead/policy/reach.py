@@ -1,4 +1,4 @@
-"""Rules that nobody can ever trigger: they look like a guard and are none."""
+"""Rules that nobody can ever trigger, which look like a guard and are none, and those that everybody always does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fairlead.policy.decide import delivers_unsure, on_request, opens_case
 from fairlead.policy.document import Policy, Rule
 from fairlead.policy.expression import Condition, ExpressionError, read_when
 from fairlead.policy.problem import Problem
-from fairlead.policy.satisfiable import can_hold
+from fairlead.policy.satisfiable import always, can_hold
 
 
 def never_triggered(policy: Policy, rule: Rule, at: str) -> Iterator[Problem]:
@@ -29,6 +29,9 @@ def never_triggered(policy: Policy, rule: Rule, at: str) -> Iterator[Problem]:
         found = (
             f"`when` of rule {rule.id!r} can never hold, whatever signals, counts, tier and surface are; nobody can trigger it"
         )
+        yield Problem(f"{at}.when", found)
+    if always(condition, policy.tiers):
+        found = f"`when` of rule {rule.id!r} always holds, whatever happens; compare with what is not always so"
         yield Problem(f"{at}.when", found)
 
 

@@ -15,9 +15,10 @@ from itertools import pairwise
 from typing import Any, get_args
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from fairlead.policy.document import Surface
-from fairlead.policy.expression import Condition, Count
+from fairlead.policy.expression import Condition, Count, Facts
 
 _MOST_TRIALS = 20_000  # beyond, the condition is taken to be one that can hold
 
@@ -63,6 +64,16 @@ def can_hold(condition: Condition, tiers: Sequence[str]) -> bool:
         return False
 
     return search(0)
+
+
+def always(condition: Condition, tiers: Sequence[str]) -> bool:
+    """Whether every event of every account meets the condition, every signal being there."""
+
+    def fails(facts: Facts) -> bool | None:
+        held = condition.holds(facts)
+        return None if held is None else not held
+
+    return not can_hold(replace(condition, holds=fails), tiers)
 
 
 def _choices(trial: _Trial, condition: Condition, tiers: Sequence[str]) -> Iterator[tuple[dict[Any, Any], Any, Sequence[Any]]]:

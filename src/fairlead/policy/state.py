@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 
+from fairlead.policy.nearest import nearest
 from fairlead.records.streams import key
 
 #: In the order of a rule's life. A rule that is retired never comes back.
 STATES = ("draft", "shadow", "canary", "enforce", "retired")
-_WRITTEN = re.compile(r"([a-z]+)(?:\((\d{1,3})\))?")
+_WRITTEN = re.compile(r"([a-z]+)(?:\((.*)\))?", re.DOTALL)
+_PERCENT = re.compile(r"0*(?:[1-9]\d?|100)", re.ASCII)
 
 
 class State(str):
@@ -24,15 +25,14 @@ class State(str):
         """Raises ValueError, with the nearest known state, for anything that is not one."""
         match = _WRITTEN.fullmatch(text)
         if match is None or match[1] not in STATES:
-            near = difflib.get_close_matches(match[1] if match else text, STATES, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(STATES)}"
-            raise ValueError(f"unknown state {text!r}; {hint}")
+            raise ValueError(f"unknown state {text!r}; {nearest(match[1] if match else text, STATES)}")
+        if match[1] == "canary" and not _PERCENT.fullmatch(match[2] or ""):
+            needs = "needs its share of the accounts, a whole number of per cent from 1 to 100, as in canary(10)"
+            raise ValueError(f"state {text!r} {needs}")
+        if match[1] != "canary" and match[2] is not None:
+            raise ValueError(f"state {text!r}: only a canary has a share of the accounts, as in canary(10)")
         state = super().__new__(cls, text)
         state.name, state.percent = match[1], int(match[2] or 0)
-        if state.name == "canary" and not 1 <= state.percent <= 100:
-            raise ValueError(f"state {text!r} needs its share of the accounts, 1 to 100 per cent, as in canary(10)")
-        if state.name != "canary" and match[2] is not None:
-            raise ValueError(f"state {text!r}: only a canary has a share of the accounts, as in canary(10)")
         return state
 
     @property

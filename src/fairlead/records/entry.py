@@ -138,6 +138,13 @@ class ContentExpired(Payload, frozen=True, tag="content.expired"):
     removed: int
 
 
+class KeysForgotten(Payload, frozen=True, tag="keys.forgotten"):
+    """The key store was given up for lost: the `contents` that the vault held then stay unreadable for ever."""
+
+    by: str
+    contents: int
+
+
 class CaseOpened(Payload, frozen=True, tag="case.opened"):
     """Something for people to look at: an account, for a rule, because of the entries named."""
 
@@ -288,6 +295,7 @@ AnyPayload = (
     | AccountErased
     | ContentRead
     | ContentExpired
+    | KeysForgotten
     | CaseOpened
     | ReviewQueued
     | LadderStepped

@@ -7,6 +7,8 @@
     │   ├── LedgerLocked    another process is writing
     │   ├── LedgerCorrupt   an entry does not match its hash
     │   └── VaultError      content cannot be kept or read
+    │       ├── ErasedError     … because its account was erased
+    │       └── MasterKeyError  … because its key is under another master key
     ├── JudgeError          the judge could not assess: never the same as "allowed"
     └── UpstreamError       a model endpoint is down, slow or answered nonsense
         └── UpstreamTimeout … it did not answer in time
@@ -24,10 +26,11 @@ class InputError(FairleadError):
 
 
 class PolicyError(InputError):
-    """A policy file is wrong. `file` and `line` (1-based) say where."""
+    """A policy file is wrong. `file` and `line` (1-based) say where; `more` are further mistakes that were found with it."""
 
     def __init__(self, message: str, *, file: str = "<policy>", line: int = 0) -> None:
         self.file, self.line = file, line
+        self.more: tuple[PolicyError, ...] = ()
         super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}")
 
 
@@ -45,6 +48,14 @@ class LedgerCorrupt(LedgerError):
 
 class VaultError(LedgerError):
     """Content cannot be kept or read: its key is gone, under another master key, or out of reach."""
+
+
+class ErasedError(VaultError):
+    """The account was erased: nothing of it is kept or read any more."""
+
+
+class MasterKeyError(VaultError):
+    """The key is under another master key: one that was rotated away, or is to come."""
 
 
 class JudgeError(FairleadError):
