@@ -89,6 +89,7 @@ def fit(features: Features, targets: Targets, penalty: float, steps: int) -> Lin
     each, sets = targets.weights()
     violated = (targets.known == 1).astype(np.float64)
     bags = np.flatnonzero(sets)
+    turned = csr_array(features.T) if isinstance(features, csr_array) else features.T  # by rows: many times faster
 
     def loss(flat: Floats) -> tuple[float, Floats]:
         weight = flat.reshape(width + 1, rules)
@@ -101,7 +102,7 @@ def fit(features: Features, targets: Targets, penalty: float, steps: int) -> Lin
             value += float(sets[bags] @ said)
             slope[bags] += sets[bags, None] * pull
         value += penalty / 2 * float((weight[:-1] ** 2).sum())
-        gradient = np.vstack([features.T @ slope.astype(np.float32) + penalty * weight[:-1], slope.sum(axis=0)])
+        gradient = np.vstack([turned @ slope.astype(np.float32) + penalty * weight[:-1], slope.sum(axis=0)])
         return value, gradient.ravel()
 
     found = minimize(loss, np.zeros((width + 1) * rules), jac=True, method="L-BFGS-B", options={"maxiter": steps, "maxcor": 6})

@@ -3,8 +3,8 @@
 For all rules together: logistic regression on hashed n-grams, weighted by inverse document frequency (folded into the
 weights afterwards), and another on embeddings (`fit`); then Platt scaling (Platt 1999, with his smoothed targets) of the
 logits of texts that were left out. With enough sources whole sources are left out, so that scores are calibrated for texts
-from elsewhere; otherwise whole groups. Our departure from Platt: the classes are weighted so that `PREVALENCE` of the weight is positive,
-whatever mixture the files happen to hold, and within a class each source as in `fit`.
+from elsewhere; otherwise whole groups. Our departure from Platt: the classes are weighted so that `PREVALENCE` of the weight
+is positive, whatever mixture the files happen to hold, and within a class each source as in `fit`.
 
 A label that an example does not state is unknown: the example is left out of that rule's training, never taken as allowed.
 """
@@ -34,10 +34,9 @@ FEWEST = 3  # known examples of each class; with fewer, folds hold no signal
 _FOLDS = 5
 _FEW_SOURCES = 2 * _FOLDS
 _LONGEST = 1_000  # characters of a text that are learnt from: what the judge reads at once
-_RAREST = 2  # texts; a bucket of fewer is noise
+_RAREST = 5_000  # texts: a bucket must occur in two of the first so many, and in one more of each so many further
 # Chosen by the figure for sources left out (bench.judge); a factor of ten either way costs little.
-_GRAM_PENALTY, _EMBEDDING_PENALTY = 1e-3, 1e-3
-_STEPS = 150
+_ON_GRAMS, _ON_EMBEDDINGS = (1e-3, 40), (1e-3, 150)  # penalty, and steps: stopping early costs the n-grams nothing
 _LEAST_DATA = 1.0  # over n texts: the penalty that few texts need
 # What the first stage may get wrong where it decides alone, as shares of the weight of each class.
 _MISSED, _FALSE = 0.01, 0.0005
@@ -65,13 +64,13 @@ def train(policy: Policy, examples: Sequence[Example], encoder: Encoder | None, 
     targets = Targets.of(data, [rule.id for rule in rules])
     folds = _folds(data, targets, seed)
     sparse = _Sparse.of(texts)
-    gram_logits = _left_out(sparse.features, targets, folds, _GRAM_PENALTY)
+    gram_logits = _left_out(sparse.features, targets, folds, *_ON_GRAMS)
     logits = [gram_logits, gram_logits]
-    parts = [_fit(sparse.features, targets, _GRAM_PENALTY)]
+    parts = [_fit(sparse.features, targets, *_ON_GRAMS)]
     if encoder:
         dense = encoder.encode(texts)
-        logits[BOTH] = (gram_logits + _left_out(dense, targets, folds, _EMBEDDING_PENALTY)) / 2
-        parts.append(_fit(dense, targets, _EMBEDDING_PENALTY))
+        logits[BOTH] = (gram_logits + _left_out(dense, targets, folds, *_ON_EMBEDDINGS)) / 2
+        parts.append(_fit(dense, targets, *_ON_EMBEDDINGS))
     weights, _ = targets.weights()
     heads, platt, kept = [], np.zeros((2, 2, len(rules))), []
     for column, rule in enumerate(rules):
@@ -190,17 +189,17 @@ def _folds(data: Sequence[Example], targets: Targets, seed: int) -> NDArray[np.i
     return np.array([place[name] for name in names], dtype=np.intp)
 
 
-def _fit(features: Features, targets: Targets, penalty: float) -> Linear:
-    return fit(features, targets, max(penalty, _LEAST_DATA / features.shape[0]), _STEPS)
+def _fit(features: Features, targets: Targets, penalty: float, steps: int) -> Linear:
+    return fit(features, targets, max(penalty, _LEAST_DATA / features.shape[0]), steps)
 
 
-def _left_out(features: Features, targets: Targets, folds: NDArray[np.intp], penalty: float) -> Floats:
+def _left_out(features: Features, targets: Targets, folds: NDArray[np.intp], penalty: float, steps: int) -> Floats:
     """Logits [n, rules] of each example from a fit that saw nothing of its fold."""
     logits = np.zeros(targets.known.shape)
     for number in range(_FOLDS):
         held = folds == number
         if held.any() and not held.all():
-            logits[held] = _fit(features[~held], targets.take(~held), penalty).logits(features[held])
+            logits[held] = _fit(features[~held], targets.take(~held), penalty, steps).logits(features[held])
     return logits
 
 
@@ -257,10 +256,10 @@ class _Sparse(NamedTuple):
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> _Sparse:
-        """Buckets that occur in `_RAREST` texts or more, or in any when that leaves none."""
+        """Buckets that occur often enough, or in any text when that leaves none."""
         counted = _gram_features(texts)
         present = np.bincount(counted.indices, minlength=BUCKETS)
-        used = np.flatnonzero(present >= min(_RAREST, int(present.max(initial=0))))
+        used = np.flatnonzero(present >= min(2 + len(texts) // _RAREST, int(present.max(initial=0))))
         frequency: Floats = np.log((1 + len(texts)) / (1 + present[used])) + 1
         return cls(csr_array(counted[:, used].multiply(frequency[None, :]), dtype=np.float32), used, frequency)
 
