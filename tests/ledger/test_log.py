@@ -62,15 +62,15 @@ def test_a_composition_is_made_upon_what_others_wrote(place: str) -> None:
     strike = Decided("r", "block", "rule", 400, account="a", rule="x", points=1)
 
     def struck(state: State, now: float, seq: int) -> tuple[Payload, ...]:
-        return (strike, StageEnded(f"{state.account('a').points(now)} points before entry {seq}", 0.0))
+        return (strike, StageEnded(f"{state.points('a', now)} points before entry {seq}", 0.0))
 
     with Ledger(place, producer="one") as one, Ledger(place, producer="two") as two:
         for ledger in (one, two, two, one):
             ledger.compose(struck)
-        assert one.state.account("a").points(0.0) == 4
-        assert two.state.account("a").points(0.0) == 3, "two has not looked since"
+        assert one.state.points("a", 0.0) == 4
+        assert two.state.points("a", 0.0) == 3, "two has not looked since"
         two.refresh()
-        assert two.state.account("a").points(0.0) == 4
+        assert two.state.points("a", 0.0) == 4
     assert stages(place) == [f"{n} points before entry {2 * n}" for n in range(4)]
 
 
@@ -148,11 +148,11 @@ def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with Ledger(place, producer="p") as ledger:
         with pytest.raises(LedgerError, match="disk full"):
             ledger.append(strike, strike)
-        assert ledger.state.account("a").points(0.0) == 0
+        assert ledger.state.points("a", 0.0) == 0
         with store.transaction() as db:
             db.do("DROP TRIGGER full")
         assert ledger.append(strike)[0].seq == 1
-        assert ledger.state.account("a").points(0.0) == 1
+        assert ledger.state.points("a", 0.0) == 1
     store.close()
     assert verify(place).whole
     assert verify(place).size == 2

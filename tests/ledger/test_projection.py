@@ -72,7 +72,7 @@ def test_a_state_that_was_tampered_with_is_found_and_rebuilt(place: str, kind: s
         assert ledger.differences() == [kind]
         ledger.rebuild()
         assert ledger.differences() == []
-        assert ledger.state.account("a").points(0.0) == 1
+        assert ledger.state.points("a", 0.0) == 1
 
 
 def test_rows_of_an_older_fold_are_folded_anew_on_opening(place: str) -> None:
@@ -81,14 +81,14 @@ def test_rows_of_an_older_fold_are_folded_anew_on_opening(place: str) -> None:
     tamper(place, "UPDATE cursor SET version = 0")
     tamper(place, "DELETE FROM state")
     with Ledger(place, producer="p") as ledger:
-        assert ledger.state.account("a").points(0.0) == 1
+        assert ledger.state.points("a", 0.0) == 1
     assert looked_up(place, "SELECT size FROM cursor") == (1,)
 
 
 def test_rows_that_were_looked_up_are_current_after_each_commit(place: str) -> None:
     with Ledger(place, producer="p") as ledger:
         for i in range(3):
-            assert ledger.state.account("a").points(0.0) == i
+            assert ledger.state.points("a", 0.0) == i
             assert ledger.state.count("a", "block", "*", -1.0) == i
             ledger.append(BLOCK)
 

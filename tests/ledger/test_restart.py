@@ -208,7 +208,7 @@ def test_a_commit_left_in_doubt_is_looked_for(direct: str, proxy: Proxy, breaks:
         said.append(acknowledged(ledger.compose(counted)))
         assert proxy.breaks == []
         assert ledger.size == 2
-        assert ledger.state.account("counted").points(0.0) == 2, "what was acknowledged is not in the state"
+        assert ledger.state.points("counted", 0.0) == 2, "what was acknowledged is not in the state"
         said.append(acknowledged(ledger.compose(counted)))
     assert [named(entry)[0] for entry in read(direct)] == ["counted.0", "counted.1", "counted.2"]
     assert faults(direct, said) == []

@@ -7,12 +7,14 @@ memory here, in the log's own database in `ledger.projection`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from msgspec.structs import replace
 
 from fairlead.ledger.rows import (
+    DAY,
     HOUSE,
     Account,
     Case,
@@ -27,8 +29,8 @@ from fairlead.ledger.rows import (
     Model,
     Rows,
     Step,
-    Strike,
     Waiting,
+    day,
 )
 from fairlead.records.entry import (
     AccountErased,
@@ -48,7 +50,7 @@ from fairlead.records.entry import (
     ReviewQueued,
 )
 
-_LONGEST = 400  # days: strikes that expired longer ago than any window looks back are let go
+_LONGEST = 400  # days: sums of points that expired longer ago than any window looks back are let go
 
 
 class State:
@@ -66,6 +68,14 @@ class State:
     def account(self, id: str) -> Account:
         """The account; one that nothing is known of is empty."""
         return self.rows.get(Account, id) or Account()
+
+    def points(self, account: str, now: float) -> int:
+        """The account's points that have not expired. The history is asked only where some expire on this very day."""
+        today, sums = day(now), self.account(account).points
+        later = sum(points for expires, points in sums if expires > today)
+        if any(expires == today for expires, _ in sums):
+            return later + self.rows.expiring(account, now, (today + 1) * DAY)
+        return later
 
     def erased(self, account: str) -> bool:
         """Whether the key to the account's content was destroyed."""
@@ -145,11 +155,10 @@ class State:
             return
         for event in events_of(decided, entry.time, entry.seq):
             self._event(decided.account, event)
-        if decided.points:
-            account = self.account(decided.account)
-            alive = (s for s in account.strikes if s.expires is None or s.expires > entry.time - _LONGEST * 86_400)
-            strike = Strike(decided.points, decided.points_expire, entry.seq)
-            self.rows.put(decided.account, replace(account, strikes=(*alive, strike)))
+            if event.expires is not None:
+                account = self.account(decided.account)
+                alive = tuple(pair for pair in account.points if pair[0] >= day(entry.time) - _LONGEST)
+                self.rows.put(decided.account, replace(account, points=_added(alive, event.points, event.expires)))
 
     def _stepped(self, entry: Entry, step: LadderStepped) -> None:
         account = self.account(step.account)
@@ -182,13 +191,14 @@ class State:
     def _reversed(self, reversal: Reversed) -> None:
         """Strikes and events of the entry go, and steps that the points without them would not have reached."""
         if reversal.account is not None:
-            account = self.account(reversal.account)
-            taken = sum(strike.points for strike in account.strikes if strike.seq == reversal.seq)
-            strikes = tuple(strike for strike in account.strikes if strike.seq != reversal.seq)
+            account, sums = self.account(reversal.account), self.account(reversal.account).points
+            strikes = self.rows.drop_events(reversal.account, reversal.seq)
+            for points, expires in strikes:
+                sums = _added(sums, -points, expires)
+            taken = sum(points for points, _ in strikes)
             lowered = (replace(step, points=step.points - taken) if step.seq > reversal.seq else step for step in account.steps)
             steps = tuple(step for step in lowered if step.seq != reversal.seq and step.points >= step.at)
-            self.rows.put(reversal.account, replace(account, strikes=strikes, steps=steps))
-            self.rows.drop_events(reversal.account, reversal.seq)
+            self.rows.put(reversal.account, replace(account, points=sums, steps=steps))
         if reversal.item is not None and (labels := self.rows.get(Labels, reversal.item)):
             self.rows.put(reversal.item, Labels(tuple(label for label in labels.given if label.seq != reversal.seq)))
 
@@ -206,7 +216,18 @@ def events_of(decided: Decided, time: float, seq: int = -1) -> list[Event]:
     """What a decision adds to its account's history: nothing when it was plainly allowed or no rule decided."""
     events = [Event(time, decided.action, decided.rule, seq)] if decided.rule else []
     events += [Event(time, "flag", flag, seq) for flag in decided.flags if not flag.startswith("shadow:")]
-    return events + ([Event(time, "strike", decided.rule or "", seq)] if decided.points else [])
+    if decided.points:
+        expires = math.inf if decided.points_expire is None else decided.points_expire
+        events.append(Event(time, "strike", decided.rule or "", seq, decided.points, expires))
+    return events
+
+
+def _added(sums: tuple[tuple[int, int], ...], points: int, expires: float) -> tuple[tuple[int, int], ...]:
+    """`Account.points` with more of them, or fewer where some are taken back: from a sum that was let go nothing is."""
+    by_day, when = dict(sums), day(expires)
+    if points > 0 or when in by_day:
+        by_day[when] = by_day.get(when, 0) + points
+    return tuple(sorted((when, points) for when, points in by_day.items() if points))
 
 
 def fold(entries: Iterable[Entry], state: State | None = None) -> State:

@@ -25,14 +25,6 @@ class Key(Struct, frozen=True):
     prefix: str = ""
 
 
-class Strike(Struct, frozen=True):
-    """Points that count until `expires`, given by entry `seq`."""
-
-    points: int
-    expires: float | None
-    seq: int = -1
-
-
 class Step(Struct, frozen=True):
     """A rung of the ladder that entry `seq` said was reached. It falls when `points` fall below `at`."""
 
@@ -45,15 +37,15 @@ class Step(Struct, frozen=True):
 
 
 class Account(Struct, frozen=True):
-    """What is known of one account. `last` is the time of its last event; None: it has none."""
+    """What is known of one account. `last` is the time of its last event; None: it has none.
 
-    strikes: tuple[Strike, ...] = ()
+    `points` are sums: (day, what expires on it), in order. So few numbers stand for any number of strikes; which of a day have
+    expired by a moment of it, the history knows.
+    """
+
+    points: tuple[tuple[int, int], ...] = ()
     steps: tuple[Step, ...] = ()
     last: float | None = None
-
-    def points(self, now: float) -> int:
-        """The points that have not expired."""
-        return sum(s.points for s in self.strikes if s.expires is None or s.expires > now)
 
     def in_force(self, now: float) -> tuple[str, ...]:
         """The steps of the ladder that hold now. One that waits for an approval does not."""
@@ -138,18 +130,31 @@ KINDS: dict[str, type[Struct]] = {
 }
 NAMES = {kind: name for name, kind in KINDS.items()}
 #: Raised when the fold changes what it keeps, so that stored rows are folded anew.
-VERSION = 2
+VERSION = 3
 
 R = TypeVar("R", bound=Struct)
 
+DAY = 86_400.0
+_LAST = 2.0**40 * DAY  # far beyond any clock; what never expires does so then
+
 
 class Event(Struct, frozen=True, order=True):
-    """Something that was done to a request or an account, under a rule, by entry `seq`."""
+    """Something that was done to a request or an account, under a rule, by entry `seq`.
+
+    A strike gives `points` that count until `expires`, infinity for ever; of anything else that is None.
+    """
 
     time: float
     action: str
     rule: str
     seq: int = -1
+    points: int = 0
+    expires: float | None = None
+
+
+def day(time: float) -> int:
+    """The day that a time lies in: `day * DAY <= time < (day + 1) * DAY`, but for times that no clock shows."""
+    return int(max(-_LAST, min(time, _LAST)) // DAY)
 
 
 class Rows(Protocol):
@@ -175,12 +180,16 @@ class Rows(Protocol):
         """Add to the history of an account."""
         ...
 
-    def drop_events(self, account: str, seq: int) -> None:
-        """Forget what entry `seq` added to the history of an account."""
+    def drop_events(self, account: str, seq: int) -> list[tuple[int, float]]:
+        """Forget what entry `seq` added to the history of an account. Gives the points of its strikes, and when they expire."""
         ...
 
     def counts(self, account: str, action: str, since: float) -> dict[str, int]:
         """How many events of an action lie after `since`, by rule."""
+        ...
+
+    def expiring(self, account: str, after: float, before: float) -> int:
+        """The points that expire between two times, both excluded."""
         ...
 
 
@@ -219,13 +228,20 @@ class Memory:
         """As in `Rows`."""
         insort(self.history.setdefault(account, []), event)
 
-    def drop_events(self, account: str, seq: int) -> None:
+    def drop_events(self, account: str, seq: int) -> list[tuple[int, float]]:
         """As in `Rows`."""
-        if account in self.history:
-            self.history[account] = [event for event in self.history[account] if event.seq != seq]
+        events = self.history.get(account, [])
+        if any(event.seq == seq for event in events):
+            self.history[account] = [event for event in events if event.seq != seq]
+        return [(event.points, event.expires) for event in events if event.seq == seq and event.expires is not None]
 
     def counts(self, account: str, action: str, since: float) -> dict[str, int]:
         """As in `Rows`."""
         events = self.history.get(account, [])
         recent = events[bisect_right(events, since, key=lambda event: event.time) :]
         return Counter(event.rule for event in recent if event.action == action)
+
+    def expiring(self, account: str, after: float, before: float) -> int:
+        """As in `Rows`."""
+        events = self.history.get(account, [])
+        return sum(event.points for event in events if event.expires is not None and after < event.expires < before)
