@@ -7,15 +7,14 @@ memory here, in the log's own database in `ledger.projection`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from msgspec.structs import replace
 
 from fairlead.ledger.rows import (
-    DAY,
     HOUSE,
+    NEVER,
     Account,
     Case,
     Dataset,
@@ -28,9 +27,9 @@ from fairlead.ledger.rows import (
     Memory,
     Model,
     Rows,
+    Run,
     Step,
     Waiting,
-    day,
 )
 from fairlead.records.entry import (
     AccountErased,
@@ -50,7 +49,8 @@ from fairlead.records.entry import (
     ReviewQueued,
 )
 
-_LONGEST = 400  # days: sums of points that expired longer ago than any window looks back are let go
+_LONGEST_S = 400 * 86_400.0  # sums of strikes that expired longer ago than any window looks back are let go
+_TOGETHER = 200  # strikes in a run
 
 
 class State:
@@ -70,12 +70,9 @@ class State:
         return self.rows.get(Account, id) or Account()
 
     def points(self, account: str, now: float) -> int:
-        """The account's points that have not expired. The history is asked only where some expire on this very day."""
-        today, sums = day(now), self.account(account).points
-        later = sum(points for expires, points in sums if expires > today)
-        if any(expires == today for expires, _ in sums):
-            return later + self.rows.expiring(account, now, (today + 1) * DAY)
-        return later
+        """The account's points that have not expired. The history is asked only of runs of which some may have."""
+        alive = (run for run in self.account(account).strikes if run.latest > now)
+        return sum(run.points if run.soonest > now else self.rows.unexpired(account, run, now) for run in alive)
 
     def erased(self, account: str) -> bool:
         """Whether the key to the account's content was destroyed."""
@@ -155,10 +152,10 @@ class State:
             return
         for event in events_of(decided, entry.time, entry.seq):
             self._event(decided.account, event)
-            if event.expires is not None:
+            if event.points:
                 account = self.account(decided.account)
-                alive = tuple(pair for pair in account.points if pair[0] >= day(entry.time) - _LONGEST)
-                self.rows.put(decided.account, replace(account, points=_added(alive, event.points, event.expires)))
+                alive = tuple(run for run in account.strikes if run.latest > entry.time - _LONGEST_S)
+                self.rows.put(decided.account, replace(account, strikes=_with(alive, event)))
 
     def _stepped(self, entry: Entry, step: LadderStepped) -> None:
         account = self.account(step.account)
@@ -191,14 +188,14 @@ class State:
     def _reversed(self, reversal: Reversed) -> None:
         """Strikes and events of the entry go, and steps that the points without them would not have reached."""
         if reversal.account is not None:
-            account, sums = self.account(reversal.account), self.account(reversal.account).points
-            strikes = self.rows.drop_events(reversal.account, reversal.seq)
-            for points, expires in strikes:
-                sums = _added(sums, -points, expires)
-            taken = sum(points for points, _ in strikes)
+            account, seq = self.account(reversal.account), reversal.seq
+            taken = self.rows.drop_events(reversal.account, seq)
+            lower = (
+                replace(run, points=run.points - taken) if run.first <= seq <= run.last else run for run in account.strikes
+            )
             lowered = (replace(step, points=step.points - taken) if step.seq > reversal.seq else step for step in account.steps)
             steps = tuple(step for step in lowered if step.seq != reversal.seq and step.points >= step.at)
-            self.rows.put(reversal.account, replace(account, points=sums, steps=steps))
+            self.rows.put(reversal.account, replace(account, strikes=tuple(lower), steps=steps))
         if reversal.item is not None and (labels := self.rows.get(Labels, reversal.item)):
             self.rows.put(reversal.item, Labels(tuple(label for label in labels.given if label.seq != reversal.seq)))
 
@@ -217,17 +214,24 @@ def events_of(decided: Decided, time: float, seq: int = -1) -> list[Event]:
     events = [Event(time, decided.action, decided.rule, seq)] if decided.rule else []
     events += [Event(time, "flag", flag, seq) for flag in decided.flags if not flag.startswith("shadow:")]
     if decided.points:
-        expires = math.inf if decided.points_expire is None else decided.points_expire
+        expires = NEVER if decided.points_expire is None else decided.points_expire
         events.append(Event(time, "strike", decided.rule or "", seq, decided.points, expires))
     return events
 
 
-def _added(sums: tuple[tuple[int, int], ...], points: int, expires: float) -> tuple[tuple[int, int], ...]:
-    """`Account.points` with more of them, or fewer where some are taken back: from a sum that was let go nothing is."""
-    by_day, when = dict(sums), day(expires)
-    if points > 0 or when in by_day:
-        by_day[when] = by_day.get(when, 0) + points
-    return tuple(sorted((when, points) for when, points in by_day.items() if points))
+def _with(runs: tuple[Run, ...], event: Event) -> tuple[Run, ...]:
+    """`Account.strikes` with one more: the last run grows until it is long enough."""
+    time, seq, points, expires = event.time, event.seq, event.points, event.expires
+    if not runs or runs[-1].n >= _TOGETHER:
+        return (*runs, Run(1, points, seq, seq, time, time, expires, expires))
+    run = runs[-1]
+    since, until, soonest, latest = (
+        min(run.since, time),
+        max(run.until, time),
+        min(run.soonest, expires),
+        max(run.latest, expires),
+    )
+    return (*runs[:-1], Run(run.n + 1, run.points + points, run.first, seq, since, until, soonest, latest))
 
 
 def fold(entries: Iterable[Entry], state: State | None = None) -> State:

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from fairlead.ledger.fold import State, fold
-from fairlead.ledger.rows import KINDS, NAMES, VERSION, Event, R, Rows
+from fairlead.ledger.rows import KINDS, NAMES, VERSION, Event, R, Rows, Run
 from fairlead.ledger.store import Connection, Store
 from fairlead.records.canonical import canonical
 from fairlead.records.entry import Entry
@@ -26,9 +26,12 @@ _EACH = "SELECT id, body FROM state WHERE kind = ? ORDER BY id"
 _COUNTS = "SELECT rule, COUNT(*) FROM history WHERE account = ? AND action = ? AND time > ? GROUP BY rule"
 _PUT = "INSERT INTO state (kind, id, body) VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body"
 _DROP = "DELETE FROM state WHERE kind = ? AND id = ?"
-_EXPIRING = "SELECT CAST(COALESCE(SUM(points), 0) AS BIGINT) FROM history WHERE account = ? AND expires > ? AND expires < ?"
+_UNEXPIRED = (
+    "SELECT CAST(COALESCE(SUM(points), 0) AS BIGINT) FROM history"
+    " WHERE account = ? AND action = 'strike' AND time BETWEEN ? AND ? AND seq BETWEEN ? AND ? AND expires > ?"
+)
 _ADD_EVENT = "INSERT INTO history (account, action, time, seq, n, rule, points, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_DROP_EVENTS = "DELETE FROM history WHERE account = ? AND seq = ? RETURNING points, expires"
+_DROP_EVENTS = "DELETE FROM history WHERE account = ? AND seq = ? RETURNING points"
 _CURSOR = "SELECT size, version FROM cursor"
 _MOVE = "UPDATE cursor SET size = ?, version = ?"
 _MOST_KEPT = 50_000  # rows in memory; beyond, they are looked up again
@@ -68,10 +71,10 @@ class Committed:
         with self._store.reading() as db:
             return dict(db.all(_COUNTS, account, action, since))
 
-    def expiring(self, account: str, after: float, before: float) -> int:
+    def unexpired(self, account: str, run: Run, now: float) -> int:
         """As in `Rows`."""
         with self._store.reading() as db:
-            return _expiring(db, account, after, before)
+            return _unexpired(db, account, run, now)
 
     def put(self, id: str, row: Struct) -> None:
         """What is committed changes by entries only."""
@@ -85,7 +88,7 @@ class Committed:
         """As `put`."""
         raise TypeError("committed rows change by appending entries")
 
-    def drop_events(self, account: str, seq: int) -> list[tuple[int, float]]:
+    def drop_events(self, account: str, seq: int) -> int:
         """As `put`."""
         raise TypeError("committed rows change by appending entries")
 
@@ -137,12 +140,12 @@ class Pending:
         """As in `Rows`."""
         self._events.append((account, event))
 
-    def drop_events(self, account: str, seq: int) -> list[tuple[int, float]]:
+    def drop_events(self, account: str, seq: int) -> int:
         """As in `Rows`."""
-        dropped = [event for whose, event in self._events if (whose, event.seq) == (account, seq)]
+        mine = [event for whose, event in self._events if (whose, event.seq) == (account, seq)]
         self._events = [(whose, event) for whose, event in self._events if (whose, event.seq) != (account, seq)]
-        strikes = [*self.db.all(_DROP_EVENTS, account, seq), *((event.points, event.expires) for event in dropped)]
-        return [(points, expires) for points, expires in strikes if expires is not None]
+        stored: Iterable[int] = (points for (points,) in self.db.all(_DROP_EVENTS, account, seq))
+        return sum(event.points for event in mine) + sum(stored)
 
     def counts(self, account: str, action: str, since: float) -> dict[str, int]:
         """As in `Rows`."""
@@ -150,10 +153,10 @@ class Pending:
         stored.update(e.rule for whose, e in self._events if whose == account and e.action == action and e.time > since)
         return stored
 
-    def expiring(self, account: str, after: float, before: float) -> int:
+    def unexpired(self, account: str, run: Run, now: float) -> int:
         """As in `Rows`."""
-        mine = [e for whose, e in self._events if whose == account and e.expires is not None and after < e.expires < before]
-        return _expiring(self.db, account, after, before) + sum(event.points for event in mine)
+        mine = (e for whose, e in self._events if whose == account and run.first <= e.seq <= run.last and e.expires > now)
+        return sum(event.points for event in mine) + _unexpired(self.db, account, run, now)
 
     def write(self, size: int) -> None:
         """Put all changes into the database, as of a log of `size` entries."""
@@ -210,8 +213,8 @@ def _events(rows: Rows) -> list[tuple[Any, ...]]:
     ]
 
 
-def _expiring(db: Connection, account: str, after: float, before: float) -> int:
-    found: Any = db.one(_EXPIRING, account, after, before)
+def _unexpired(db: Connection, account: str, run: Run, now: float) -> int:
+    found: Any = db.one(_UNEXPIRED, account, run.since, run.until, run.first, run.last, now)
     return int(found[0])
 
 

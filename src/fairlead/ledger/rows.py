@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+import sys
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
@@ -36,14 +37,29 @@ class Step(Struct, frozen=True):
     seq: int
 
 
+class Run(Struct, frozen=True, array_like=True):
+    """`n` strikes that an account got one after the other: what they sum up to, without those that were taken back.
+
+    Entries `first` to `last` gave them, between the times `since` and `until`. They expire between `soonest` and `latest`.
+    """
+
+    n: int
+    points: int
+    first: int
+    last: int
+    since: float
+    until: float
+    soonest: float
+    latest: float
+
+
 class Account(Struct, frozen=True):
     """What is known of one account. `last` is the time of its last event; None: it has none.
 
-    `points` are sums: (day, what expires on it), in order. So few numbers stand for any number of strikes; which of a day have
-    expired by a moment of it, the history knows.
+    Its strikes are in its history. Here are only sums of so many at a time that few are added up or looked for there.
     """
 
-    points: tuple[tuple[int, int], ...] = ()
+    strikes: tuple[Run, ...] = ()
     steps: tuple[Step, ...] = ()
     last: float | None = None
 
@@ -134,14 +150,14 @@ VERSION = 3
 
 R = TypeVar("R", bound=Struct)
 
-DAY = 86_400.0
-_LAST = 2.0**40 * DAY  # far beyond any clock; what never expires does so then
+#: The expiry of what never expires. Not infinity, which JSON lacks.
+NEVER = sys.float_info.max
 
 
 class Event(Struct, frozen=True, order=True):
     """Something that was done to a request or an account, under a rule, by entry `seq`.
 
-    A strike gives `points` that count until `expires`, infinity for ever; of anything else that is None.
+    A strike gives `points` that count until `expires`; anything else gives none.
     """
 
     time: float
@@ -149,12 +165,7 @@ class Event(Struct, frozen=True, order=True):
     rule: str
     seq: int = -1
     points: int = 0
-    expires: float | None = None
-
-
-def day(time: float) -> int:
-    """The day that a time lies in: `day * DAY <= time < (day + 1) * DAY`, but for times that no clock shows."""
-    return int(max(-_LAST, min(time, _LAST)) // DAY)
+    expires: float = 0.0
 
 
 class Rows(Protocol):
@@ -180,16 +191,16 @@ class Rows(Protocol):
         """Add to the history of an account."""
         ...
 
-    def drop_events(self, account: str, seq: int) -> list[tuple[int, float]]:
-        """Forget what entry `seq` added to the history of an account. Gives the points of its strikes, and when they expire."""
+    def drop_events(self, account: str, seq: int) -> int:
+        """Forget what entry `seq` added to the history of an account, and say how many points that had given."""
         ...
 
     def counts(self, account: str, action: str, since: float) -> dict[str, int]:
         """How many events of an action lie after `since`, by rule."""
         ...
 
-    def expiring(self, account: str, after: float, before: float) -> int:
-        """The points that expire between two times, both excluded."""
+    def unexpired(self, account: str, run: Run, now: float) -> int:
+        """The points of a run that have not expired, from the history."""
         ...
 
 
@@ -228,20 +239,25 @@ class Memory:
         """As in `Rows`."""
         insort(self.history.setdefault(account, []), event)
 
-    def drop_events(self, account: str, seq: int) -> list[tuple[int, float]]:
+    def drop_events(self, account: str, seq: int) -> int:
         """As in `Rows`."""
         events = self.history.get(account, [])
         if any(event.seq == seq for event in events):
             self.history[account] = [event for event in events if event.seq != seq]
-        return [(event.points, event.expires) for event in events if event.seq == seq and event.expires is not None]
+        return sum(event.points for event in events if event.seq == seq)
 
     def counts(self, account: str, action: str, since: float) -> dict[str, int]:
         """As in `Rows`."""
         events = self.history.get(account, [])
-        recent = events[bisect_right(events, since, key=lambda event: event.time) :]
+        recent = events[bisect_right(events, since, key=_time) :]
         return Counter(event.rule for event in recent if event.action == action)
 
-    def expiring(self, account: str, after: float, before: float) -> int:
+    def unexpired(self, account: str, run: Run, now: float) -> int:
         """As in `Rows`."""
         events = self.history.get(account, [])
-        return sum(event.points for event in events if event.expires is not None and after < event.expires < before)
+        given = events[bisect_left(events, run.since, key=_time) : bisect_right(events, run.until, key=_time)]
+        return sum(event.points for event in given if run.first <= event.seq <= run.last and event.expires > now)
+
+
+def _time(event: Event) -> float:
+    return event.time

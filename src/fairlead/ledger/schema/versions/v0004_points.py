@@ -12,8 +12,4 @@ down_revision = "0003"
 def upgrade() -> None:
     """Add the columns, empty: the rows are folded anew when the log is opened."""
     op.add_column("history", sa.Column("points", sa.BigInteger(), nullable=False, server_default="0"))
-    op.add_column("history", sa.Column("expires", sa.Double(), nullable=True))
-    strikes = sa.text("expires IS NOT NULL")
-    op.create_index(
-        "points_by_expiry", "history", ["account", "expires", "points"], sqlite_where=strikes, postgresql_where=strikes
-    )
+    op.add_column("history", sa.Column("expires", sa.Double(), nullable=False, server_default="0"))
