@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+from tampering import tamper
 
 from fairlead.ledger import log
 from fairlead.ledger.fold import State
@@ -177,11 +179,26 @@ def test_what_is_no_ledger_is_refused_with_words(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="cannot be read as a ledger"):
         Ledger(tmp_path / "text.db", producer="p")
     assert "cannot be read as a ledger" in str(verify(tmp_path / "text.db").problem)
+    for act in (verify, lambda place: list(read(place)), lambda place: Ledger(place, producer="p")):
+        with pytest.raises(InputError, match=rf"{tmp_path} is a folder; name a file in it, such as .*ledger\.db"):
+            act(tmp_path)
+    assert not Path(f"{tmp_path}.lock").exists()
+
+
+def test_a_database_that_holds_no_ledger_is_said_to_hold_none(tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    sqlite3.connect(tmp_path / "other.db").executescript("CREATE TABLE t (x)").connection.close()
+    for name in ("empty.db", "other.db"):
+        for act in (verify, lambda place: list(read(place))):
+            with pytest.raises(InputError, match=f"{name} holds no ledger; name another file"):
+                act(tmp_path / name)
 
 
 def test_what_cannot_be_read_is_an_error_and_no_false_alarm(tmp_path: Path) -> None:
+    place = filled(str(tmp_path / "damaged.db"), 1)
+    tamper(place, "ALTER TABLE entries RENAME COLUMN body TO other")
     with pytest.raises(LedgerError, match="says nothing about its entries"):
-        verify(tmp_path)
+        verify(place)
     with pytest.raises(LedgerError, match="cannot write a ledger"):
         Ledger(Path(filled(str(tmp_path / "l.db"), 1)) / "below" / "l.db", producer="p")
     with pytest.raises(LedgerError, match="is the server up"):
