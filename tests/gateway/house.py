@@ -18,6 +18,7 @@ from fairlead.gateway.app import Gateway
 from fairlead.gateway.identity import new_key
 from fairlead.gateway.keeping import Keep, Keeper
 from fairlead.gateway.serve import serving
+from fairlead.judge.threads import InThreads
 from fairlead.ledger.keyring import Keyring, beside
 from fairlead.ledger.log import Compose, Ledger, Written, read
 from fairlead.ledger.master import Local
@@ -219,7 +220,7 @@ def house(tmp_path: Path, policy: Policy, upstream: str | None = None, keep: Kee
                 # Looked up anew each time, so that a test may break it.
                 keeper = None if keep is Keep.NONE else Keeper(keep, lambda *given: vault.put(*given))
                 settle, endpoint = Settlement(policy).settle, Endpoint(upstream or stub.url, timeout_s=0.5)
-                app = Gateway(policy, judge, ledger, endpoint, time.time, settle=settle, keeper=keeper)
+                app = Gateway(policy, InThreads(judge), ledger, endpoint, time.time, settle=settle, keeper=keeper)
                 with serving(app) as url:
                     yield House(url, path, ledger, judge, stub, keys, vault)
     finally:

@@ -14,6 +14,7 @@ from rich.table import Column, Table
 from typer.core import TyperGroup
 
 from fairlead import __version__
+from fairlead.cli import reasoner as reasoning
 from fairlead.judge.card import Judged, card
 from fairlead.judge.cascade import Judge
 from fairlead.judge.encoder import Encoder, is_encoder
@@ -55,6 +56,10 @@ def text_command(
     policy: PolicyOption = CORE,
     heads: HeadsOption = None,
     surface: Annotated[str, typer.Option(help="prompt or response")] = "prompt",
+    reasoner: reasoning.Url = None,
+    reasoner_model: reasoning.Model = "",
+    reasoner_form: reasoning.Kind = reasoning.FormName.NATIVE,
+    reasoner_timeout: reasoning.Timeout = 8.0,
     json: JsonOption = False,
 ) -> None:
     """Print the verdict on one text. `fairlead judge "…"` is short for this."""
@@ -63,23 +68,39 @@ def text_command(
     rules = load(policy)
     judge = _judge(rules, heads)
     asked = Conversation.of(text) if surface == "prompt" else Conversation(()).answered(text)
-    verdict = judge.judge(asked, cast(Surface, surface))
+    options = reasoning.Options(reasoner, reasoner_model, reasoner_form, reasoner_timeout)
+    with reasoning.one_by_one(judge, rules, options) as judging:
+        found = reasoning.explained(judging, asked, cast(Surface, surface))
     if json:
-        print(msgspec.json.encode(verdict).decode())
+        print(msgspec.json.encode(found.verdict).decode())
     else:
-        _print_verdict(verdict, rules)
+        _print_verdict(found.verdict, rules)
+        for rule, why in found.rationales.items():
+            print(f"{rule}: {why}")
 
 
 @app.command("card")
-def card_command(files: Files, policy: PolicyOption = CORE, heads: HeadsOption = None, json: JsonOption = False) -> None:
+def card_command(
+    files: Files,
+    policy: PolicyOption = CORE,
+    heads: HeadsOption = None,
+    reasoner: reasoning.Url = None,
+    reasoner_model: reasoning.Model = "",
+    reasoner_form: reasoning.Kind = reasoning.FormName.NATIVE,
+    reasoner_timeout: reasoning.Timeout = 8.0,
+    json: JsonOption = False,
+) -> None:
     """Print AUPRC and recall at 1 % false positives with intervals, for each rule that the files label."""
     rules = load(policy)
     judge = _judge(rules, heads)
-    figures = figures_of(judge, rules, _examples(files, rules))
+    examples = _examples(files, rules)
+    options = reasoning.Options(reasoner, reasoner_model, reasoner_form, reasoner_timeout)
+    with reasoning.one_by_one(judge, rules, options) as judging:
+        figures = figures_of(judging, rules, examples)
     if json:
         print(msgspec.json.encode({"figures": figures}).decode())
     else:
-        _print_figures(figures, judge.producer)
+        _print_figures(figures, judging.producer)
 
 
 @app.command("train")
@@ -99,7 +120,7 @@ def train_command(
     print(f"heads {trained.digest[:12]} in {out}")
 
 
-def figures_of(judge: Judge, policy: Policy, examples: list[Example], seed: int = 0) -> list[Figure]:
+def figures_of(judge: Judge | reasoning.OneByOne, policy: Policy, examples: list[Example], seed: int = 0) -> list[Figure]:
     """The card's figures for each rule that the examples label."""
     judged: dict[str, list[Judged]] = {}
     for example, verdict in zip(examples, judge.judge_many([Conversation.of(e.text) for e in examples]), strict=True):
