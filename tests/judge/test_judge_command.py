@@ -14,10 +14,15 @@ from judge_toys import toy_examples
 from typer.testing import CliRunner
 
 from fairlead.cli import judge as command
+from fairlead.cycle.datasets import build
 from fairlead.judge.heads import Heads
 from fairlead.judge.train import train
+from fairlead.ledger.log import read
+from fairlead.measure.prompts import read_prompts
 from fairlead.policy.load import parse
+from fairlead.records.entry import Labelled
 from fairlead.records.errors import InputError
+from fairlead.records.example import Example
 from fairlead.records.verdict import Verdict
 
 POLICY = """
@@ -142,6 +147,29 @@ def test_the_card_can_be_that_of_both_stages(unsure: dict[str, Path], reasoner: 
         (coverage[bool(options)],) = (f for f in figures if f["name"] == "burglary.coverage")
     assert (coverage[False]["value"], coverage[True]["value"]) == (0, 1)
     assert coverage[True]["judge"].endswith("+reasoner/gpt-oss-safeguard/toy")
+
+
+def test_a_reasoners_labels_train_heads_and_stand_in_the_ledger_under_its_name(
+    unsure: dict[str, Path], reasoner: Served, tmp_path: Path
+) -> None:
+    texts, out, ledger = tmp_path / "texts.jsonl", tmp_path / "out.jsonl", tmp_path / "ledger.db"
+    rows = [{"text": GREY}, {"text": "A labelled text.", "labels": {"burglary": True}}, {"text": "the crowbar plan"}]
+    texts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command_line = ("label", texts, *_options(unsure), *reasoner.options, "--out", out, "--ledger", ledger)
+    assert "1 labels by reasoner:gpt-oss-safeguard/toy on 1 of 3 texts" in run(*command_line)
+    (found,) = read_prompts(out, parse(POLICY)).examples
+    assert (found.text, found.labels, found.source) == (GREY, {"burglary": False}, "reasoner:gpt-oss-safeguard/toy")
+    (label,) = [entry.payload for entry in read(ledger) if isinstance(entry.payload, Labelled)]
+    assert (label.rule, label.violates, label.by) == ("burglary", False, "reasoner:gpt-oss-safeguard/toy")
+    assert GREY.encode() not in ledger.read_bytes()
+    with pytest.raises(InputError, match="is there already"):
+        run(*command_line)
+    # Heads learn from it beside what people labelled, and the data say whose word it was; a reviewer's label outranks it.
+    trained = train(parse(POLICY), [*toy_examples(), found], None, seed=7)
+    assert trained.card.heads[0].allowed == train(parse(POLICY), toy_examples(), None, seed=7).card.heads[0].allowed + 1
+    reviewed = Example("r", GREY, {"burglary": True}, "review")
+    assert build("both", [[found], [reviewed]], []).rows[0].labels == {"burglary": True}
+    assert build("taught", [[found]], []).entry().sources == {"reasoner:gpt-oss-safeguard/toy": 1}
 
 
 def test_an_answer_can_be_judged(toy: dict[str, Path]) -> None:

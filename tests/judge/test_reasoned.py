@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reasoning import POLICY, RULES, Fixed, Scripted, native
 
-from fairlead.judge.reasoned import Explained, Reasoned
+from fairlead.judge.reasoned import Explained, Reasoned, taught
 from fairlead.judge.reasoner import Reasoner, Reasoning
 from fairlead.policy.document import Rule, Surface
 from fairlead.records.conversation import Conversation
@@ -93,6 +94,14 @@ def test_a_stage_that_fails_leaves_the_local_outcome_and_says_why(name: str) -> 
     assert [said.score for said in found.rules] == [GREY, None, None], "a back-test reads the local score"
     assert all(said.stage == "reasoner" and said.evidence for said in found.rules)
     assert found.error is None and TEXT not in str(found)
+
+
+def test_only_what_the_stage_decided_is_a_label() -> None:
+    local = Fixed({"goblins": GREY, "comets": None, "sorrow": LOW})
+    says = native(goblins=("violates", "a goblin")).replace('{"rule": "sorrow"', '{"rule": "goblins"')
+    assert taught(explain(local, Scripted(says)).verdict) == {}, "out of form; and `comets` is violated for want of a signal"
+    each = json.loads(native(goblins=("violates", "a goblin")))["verdicts"][:2]
+    assert taught(explain(local, Scripted(json.dumps({"verdicts": each}))).verdict) == {"goblins": True, "comets": False}
 
 
 class Says:

@@ -19,13 +19,16 @@ from fairlead.judge.card import Judged, card
 from fairlead.judge.cascade import Judge
 from fairlead.judge.encoder import Encoder, is_encoder
 from fairlead.judge.heads import PREVALENCE, Heads, is_heads
-from fairlead.measure.prompts import read_prompts
+from fairlead.judge.reasoned import taught
+from fairlead.ledger.log import Ledger
+from fairlead.measure.prompts import Prompts, read_prompts
 from fairlead.measure.samples import packaged
 from fairlead.policy.core import CORE
 from fairlead.policy.document import Policy, Surface
 from fairlead.policy.load import load
 from fairlead.records.canonical import digest
 from fairlead.records.conversation import Conversation
+from fairlead.records.entry import Labelled
 from fairlead.records.errors import InputError
 from fairlead.records.example import Example
 from fairlead.records.figure import Figure
@@ -120,6 +123,42 @@ def train_command(
     print(f"heads {trained.digest[:12]} in {out}")
 
 
+@app.command("label")
+def label_command(
+    files: Annotated[list[Path], typer.Argument(help="JSONL or CSV files of texts, labelled or not.")],
+    out: Annotated[Path, typer.Option(help="A new JSONL file of the texts with the reasoner's labels.")],
+    reasoner: reasoning.Url,
+    reasoner_model: reasoning.Model,
+    reasoner_form: reasoning.Kind = reasoning.FormName.NATIVE,
+    reasoner_timeout: reasoning.Timeout = 8.0,
+    policy: PolicyOption = CORE,
+    heads: HeadsOption = None,
+    ledger: Annotated[str | None, typer.Option(help="A ledger that takes each label as an entry, without the text.")] = None,
+) -> None:
+    """Let a reasoner label what the heads leave open, as a file that `train` reads. What a file labels itself stands."""
+    if out.exists():
+        raise InputError(f"{out} is there already; name another file")
+    rules = load(policy)
+    read = [read_prompts(file, rules) for file in files]
+    for file, prompts in zip(files, read, strict=True):
+        _refused(file, prompts)
+    examples = [example for prompts in read for example in prompts.examples]
+    options = reasoning.Options(reasoner, reasoner_model, reasoner_form, reasoner_timeout)
+    with reasoning.one_by_one(_judge(rules, heads), rules, options) as judging:
+        verdicts = judging.judge_many([Conversation.of(example.text) for example in examples])
+    by = f"reasoner:{reasoner_form}/{reasoner_model}"
+    rows, given = [], []
+    for example, verdict in zip(examples, verdicts, strict=True):
+        labels = {rule: violates for rule, violates in taught(verdict).items() if rule not in example.labels}
+        given += [Labelled(example.id, rule, violates, by) for rule, violates in labels.items()]
+        rows += [{"text": example.text, "labels": labels, "by": by, "group": example.group or example.id}] if labels else []
+    if ledger is not None:
+        with Ledger(ledger, producer=f"judge/{__version__}") as opened:
+            opened.append(*given)
+    out.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+    print(f"{len(given)} labels by {by} on {len(rows)} of {len(examples)} texts in {out}")
+
+
 def figures_of(judge: Judge | reasoning.OneByOne, policy: Policy, examples: list[Example], seed: int = 0) -> list[Figure]:
     """The card's figures for each rule that the examples label."""
     judged: dict[str, list[Judged]] = {}
@@ -136,12 +175,16 @@ def _examples(files: list[Path], policy: Policy) -> list[Example]:
     for file in files:
         prompts = read_prompts(file, policy)
         found += [example for example in prompts.examples if example.labels]
-        if prompts.refused:
-            first = prompts.refused[0]
-            _say(f"{file}: {len(prompts.refused)} lines refused, the first is line {first.number}: {first.why}")
+        _refused(file, prompts)
     if files and not found:
         raise InputError("no line of the files names a label; write `rule` and `verdict`, or `labels`, on each line")
     return found
+
+
+def _refused(file: Path, prompts: Prompts) -> None:
+    if prompts.refused:
+        first = prompts.refused[0]
+        _say(f"{file}: {len(prompts.refused)} lines refused, the first is line {first.number}: {first.why}")
 
 
 def _judge(policy: Policy, heads: Path | None) -> Judge:

@@ -282,7 +282,7 @@ class LlamaGuard:
     """
 
     name = "llama-guard"
-    most_tokens = 64
+    most_tokens = 256  # a list that is cut off could end in another code
 
     def __init__(self, policy: Policy) -> None:
         mapped = [code for rule in policy.text_rules for code in rule.maps.llama_guard]

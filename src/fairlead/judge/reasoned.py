@@ -123,6 +123,14 @@ class Reasoned:
         return found
 
 
+def taught(verdict: Verdict) -> dict[str, bool]:
+    """The rules that the slower stage decided because the local judge could not, and whether each is violated: labels from
+    which heads can be trained."""
+    decided = [said for said in verdict.rules if said.stage == STAGE and said.outcome is not Outcome.UNDETERMINED]
+    # Without a score it is the local outcome that stands, for want of a signal.
+    return {said.rule: said.outcome is Outcome.VIOLATES for said in decided if not _missing(said)}
+
+
 def _missing(verdict: RuleVerdict) -> bool:
     """Whether the outcome rests on no signal at all."""
     return verdict.score is None

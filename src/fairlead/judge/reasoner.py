@@ -68,6 +68,39 @@ class Reasoner:
 
         Raises UpstreamError when the model cannot answer.
         """
+        keys = self._keys(conversation, surface, rules)
+        known = {id: verdict for id, key in keys.items() if (verdict := self._recalled(key)) is not None}
+        unknown = tuple(rule for rule in rules if rule.id not in known)
+        rationales: dict[str, str] = {}
+        if unknown:
+            found = await self._asked(conversation, surface, unknown)
+            known |= {verdict.rule: verdict for verdict in found.verdicts}
+            rationales = found.rationales
+            for verdict in found.verdicts:
+                self._remember(keys[verdict.rule], verdict)
+        return Reasoning(tuple(known[rule.id] for rule in rules), rationales)
+
+    async def close(self) -> None:
+        """Close them."""
+        ...
+
+
+class Reasoner:
+    """One model under one policy. Use within one event loop."""
+
+    def __init__(self, chat: ClosingChat, policy: Policy, form: Form | None = None, *, remembered: int = _REMEMBERED) -> None:
+        """Without a `form`: our own. Of the determined verdicts the last `remembered` are kept in memory, by digests."""
+        self._chat, self._policy, self._form = chat, policy, form or Native()
+        self._remembered = remembered
+        self._memory: OrderedDict[str, RuleVerdict] = OrderedDict()
+        self.name = f"{self._form.name}/{chat.name}"
+
+    async def reason(self, conversation: Conversation, surface: Surface, rules: Sequence[Rule]) -> Reasoning:
+        """A verdict for each of `rules`, in their order, which has the likeliest first: of these the model is given the full
+        text, of all others the title and a sentence.
+
+        Raises UpstreamError when the model cannot answer.
+        """
         keys = {rule.id: self._key(conversation, surface, rule) for rule in rules}
         known = {id: verdict for id, key in keys.items() if (verdict := self._recalled(key)) is not None}
         unknown = tuple(rule for rule in rules if rule.id not in known)
@@ -87,22 +120,30 @@ class Reasoner:
     async def _asked(self, conversation: Conversation, surface: Surface, rules: tuple[Rule, ...]) -> Reasoning:
         if sum(len(message.content) for message in conversation.messages) > _MOST_CHARACTERS:
             return nothing(rules, f"longer than the {_MOST_CHARACTERS} characters that the reasoner reads")
-        # Decoding a long text takes milliseconds, which other requests must not wait for.
-        shown = await asyncio.to_thread(readings, conversation, surface)
-        if not any(reading.judged for reading in shown):
+        # Decoding a long text, and looking for a quote in it, takes many milliseconds: in a thread, so that nobody waits for it.
+        asked = await asyncio.to_thread(self._question, conversation, surface, rules)
+        if not any(reading.judged for reading in asked.shown):
             return nothing(rules, "no text to judge")
+        question = await asyncio.to_thread(self._form.ask, asked)
+        answer = await self._chat.answer(question, max_tokens=self._form.most_tokens)
+        return await asyncio.to_thread(self._read, answer, asked)
+
+    def _question(self, conversation: Conversation, surface: Surface, rules: tuple[Rule, ...]) -> Asked:
         full = frozenset(rule.id for rule in rules[:_FULL])
-        asked = Asked(surface, shown, rules, full, self._policy.over(surface), secrets.token_hex(8))
-        answer = await self._chat.answer(self._form.ask(asked), max_tokens=self._form.most_tokens)
+        known = self._policy.over(surface)
+        return Asked(surface, readings(conversation, surface), rules, full, known, secrets.token_hex(8))
+
+    def _read(self, answer: str, asked: Asked) -> Reasoning:
         try:
             said = self._form.read(answer, asked)
         except JudgeError as error:
-            return nothing(rules, str(error))
-        verdicts = tuple(_checked(rule, said.get(rule.id), shown) for rule in rules)
+            return nothing(asked.rules, str(error))
+        verdicts = tuple(_checked(rule, said.get(rule.id), asked.shown) for rule in asked.rules)
         return Reasoning(verdicts, {rule: each.rationale for rule, each in said.items() if each.rationale})
 
-    def _key(self, conversation: Conversation, surface: Surface, rule: Rule) -> str:
-        return digest((conversation.messages, surface, rule.digest, self.name))
+    def _keys(self, conversation: Conversation, surface: Surface, rules: Sequence[Rule]) -> dict[str, str]:
+        asked = digest((conversation.messages, surface, self.name))
+        return {rule.id: f"{asked}:{rule.digest}" for rule in rules}
 
     def _recalled(self, key: str) -> RuleVerdict | None:
         if key in self._memory:
