@@ -11,7 +11,7 @@ from pathlib import Path
 import openai
 import pytest
 from house import POLICY, Stub
-from test_reasoner import process as reasoner
+from test_reasoner_behind import process as reasoner
 
 from fairlead.cli.gateway import gateway
 from fairlead.ledger.log import Ledger, read

@@ -81,46 +81,13 @@ class Reasoner:
         return Reasoning(tuple(known[rule.id] for rule in rules), rationales)
 
     async def close(self) -> None:
-        """Close them."""
-        ...
-
-
-class Reasoner:
-    """One model under one policy. Use within one event loop."""
-
-    def __init__(self, chat: ClosingChat, policy: Policy, form: Form | None = None, *, remembered: int = _REMEMBERED) -> None:
-        """Without a `form`: our own. Of the determined verdicts the last `remembered` are kept in memory, by digests."""
-        self._chat, self._policy, self._form = chat, policy, form or Native()
-        self._remembered = remembered
-        self._memory: OrderedDict[str, RuleVerdict] = OrderedDict()
-        self.name = f"{self._form.name}/{chat.name}"
-
-    async def reason(self, conversation: Conversation, surface: Surface, rules: Sequence[Rule]) -> Reasoning:
-        """A verdict for each of `rules`, in their order, which has the likeliest first: of these the model is given the full
-        text, of all others the title and a sentence.
-
-        Raises UpstreamError when the model cannot answer.
-        """
-        keys = {rule.id: self._key(conversation, surface, rule) for rule in rules}
-        known = {id: verdict for id, key in keys.items() if (verdict := self._recalled(key)) is not None}
-        unknown = tuple(rule for rule in rules if rule.id not in known)
-        rationales: dict[str, str] = {}
-        if unknown:
-            found = await self._asked(conversation, surface, unknown)
-            known |= {verdict.rule: verdict for verdict in found.verdicts}
-            rationales = found.rationales
-            for verdict in found.verdicts:
-                self._remember(keys[verdict.rule], verdict)
-        return Reasoning(tuple(known[rule.id] for rule in rules), rationales)
-
-    async def close(self) -> None:
         """Close the model's connections."""
         await self._chat.close()
 
     async def _asked(self, conversation: Conversation, surface: Surface, rules: tuple[Rule, ...]) -> Reasoning:
         if sum(len(message.content) for message in conversation.messages) > _MOST_CHARACTERS:
             return nothing(rules, f"longer than the {_MOST_CHARACTERS} characters that the reasoner reads")
-        # Decoding a long text, and looking for a quote in it, takes many milliseconds: in a thread, so that nobody waits for it.
+        # Decoding a long text, and looking for a quote in it, takes many milliseconds, which nobody else must wait for.
         asked = await asyncio.to_thread(self._question, conversation, surface, rules)
         if not any(reading.judged for reading in asked.shown):
             return nothing(rules, "no text to judge")
