@@ -59,11 +59,10 @@ def ask(home: House, text: str, tier: str = "public") -> Any:
 
 
 def assert_withheld(home: House, text: str) -> None:
-    before = len(home.stub.bodies)
     with pytest.raises(openai.BadRequestError) as refused:
         ask(home, text)
     assert refused.value.code == "withheld_for_review"
-    assert len(home.stub.bodies) == before, "the model was not asked"
+    assert text not in str(home.stub.bodies), "the model was not asked"
     decided = next(d for d in reversed(home.decided()) if d.action != "allow")
     assert (decided.action, decided.rule) == ("review", "goblins")
     assert [(said.rule, said.outcome, said.stage) for said in decided.verdicts] == [("goblins", "undetermined", "reasoner")]
