@@ -23,6 +23,11 @@ def test_a_whole_ledger_is_proved_and_a_changed_one_is_not(tmp_path: Path) -> No
     done = run("ledger", "verify", path)
     assert (done.returncode, "whole. 2 entries, tree hash" in done.stdout) == (0, True)
     assert '"stage":"b"' in run("ledger", "show", path, "--seq", 1).stdout
+    done = run("ledger", "show", path, "--seq", 2)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"fairlead: there is no entry 2 in {path}; it holds 2, and they count from 0\n",
+    )
     raw = bytearray(path.read_bytes())
     raw[raw.rindex(b'"stage":"b"') + 9] ^= 1
     path.write_bytes(raw)

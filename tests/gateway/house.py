@@ -14,10 +14,11 @@ from pathlib import Path
 import msgspec
 
 from fairlead.enforce.settle import Settlement
-from fairlead.gateway.app import Gateway
+from fairlead.gateway.app import Gateway, Judge
 from fairlead.gateway.identity import new_key
 from fairlead.gateway.keeping import Keep, Keeper
 from fairlead.gateway.serve import serving
+from fairlead.judge.threads import InThreads
 from fairlead.ledger.keyring import Keyring, beside
 from fairlead.ledger.log import Compose, Ledger, Written, read
 from fairlead.ledger.master import Local
@@ -205,7 +206,13 @@ class House:
 
 
 @contextlib.contextmanager
-def house(tmp_path: Path, policy: Policy, upstream: str | None = None, keep: Keep = Keep.NONE) -> Iterator[House]:
+def house(
+    tmp_path: Path,
+    policy: Policy,
+    upstream: str | None = None,
+    keep: Keep = Keep.NONE,
+    awaited: Callable[[WordJudge], Judge] = InThreads,
+) -> Iterator[House]:
     """The gateway over `policy`, with a key for each of its tiers and one for a tier it does not know, and a vault."""
     stub, judge, path = Stub(), WordJudge(policy), tmp_path / "ledger.db"
     keys = {}
@@ -219,7 +226,7 @@ def house(tmp_path: Path, policy: Policy, upstream: str | None = None, keep: Kee
                 # Looked up anew each time, so that a test may break it.
                 keeper = None if keep is Keep.NONE else Keeper(keep, lambda *given: vault.put(*given))
                 settle, endpoint = Settlement(policy).settle, Endpoint(upstream or stub.url, timeout_s=0.5)
-                app = Gateway(policy, judge, ledger, endpoint, time.time, settle=settle, keeper=keeper)
+                app = Gateway(policy, awaited(judge), ledger, endpoint, time.time, settle=settle, keeper=keeper)
                 with serving(app) as url:
                     yield House(url, path, ledger, judge, stub, keys, vault)
     finally:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import openai
 import pytest
-from house import POLICY
+from house import POLICY, Stub
+from test_reasoner_behind import process as reasoner
 
 from fairlead.cli.gateway import gateway
 from fairlead.ledger.log import Ledger, read
@@ -70,6 +71,47 @@ def test_it_serves_stops_when_told_and_never_loads_what_is_heavy(tmp_path: Path,
     assert verify(ledger).whole
     assert [e.payload.action for e in read(ledger) if isinstance(e.payload, Decided)] == ["review"]
     Ledger(ledger, producer="test/1").close()  # its lock is free again
+
+
+def test_the_option_puts_a_reasoner_behind_the_judge(tmp_path: Path) -> None:
+    """Without heads every rule is open: the reasoner at the URL decides each, and the caller gets the model's answer."""
+    policy, ledger = tmp_path / "policy.yaml", tmp_path / "ledger.db"
+    policy.write_text(POLICY)
+    key, stub = added(ledger), Stub()
+    try:
+        with reasoner("good") as (url, _):
+            args = ["--policy", str(policy), "--ledger", str(ledger), "--upstream", stub.url, "--port", "0"]
+            command = cli(RUN, *args, "--reasoner", url, "--reasoner-model", "toy")
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+            try:
+                assert process.stdout is not None
+                address = process.stdout.readline().split()[-1] + "/v1"
+                with openai.OpenAI(base_url=address, api_key=key, max_retries=0, timeout=60) as client:
+                    ask = client.chat.completions.create
+                    answer = ask(model="toy", messages=[{"role": "user", "content": "hi"}])
+                    assert answer.choices[0].message.content == "hello"
+                    with pytest.raises(openai.BadRequestError, match="goblins"):
+                        ask(model="toy", messages=[{"role": "user", "content": "indeed-goblins"}])
+                process.send_signal(signal.SIGTERM)
+                rest = process.communicate(timeout=20)[0]
+            finally:
+                process.kill()
+                process.wait()
+        assert set(rest.split()[1:]) & HEAVY == set()
+        decided = [e.payload for e in read(ledger) if isinstance(e.payload, Decided)]
+        assert [(d.action, d.judge.partition("+")[2]) for d in decided] == [
+            ("allow", "reasoner/native/toy"),
+            ("block", "reasoner/native/toy"),
+        ]
+    finally:
+        stub.close()
+
+
+def test_a_reasoner_without_a_name_is_refused(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY)
+    with pytest.raises(InputError, match="name it with --reasoner-model"):
+        gateway(policy, str(tmp_path / "l.db"), "http://127.0.0.1:1", port=0, timeout=1.0, reasoner="http://127.0.0.1:1")
 
 
 def test_a_key_is_shown_once_and_stored_as_a_digest(tmp_path: Path) -> None:

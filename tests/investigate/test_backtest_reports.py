@@ -300,6 +300,8 @@ def test_an_item_that_is_no_request_of_that_time_does_not_count() -> None:
         ([("reviewer:x", True), ("reviewer:y", False), ("reviewer:x", False)], False),
         ([("finding", True), ("reviewer:x", False)], False),
         ([("finding", False), ("finding", True)], True),
+        ([("reasoner:m", True)], None),
+        ([("finding", False), ("reasoner:m", True)], False),
         ([], None),
     ],
 )

@@ -11,10 +11,14 @@ from test_backtest import assert_nothing_changed
 
 from fairlead.enforce.settle import Settlement
 from fairlead.investigate.backtest import Report, backtest
+from fairlead.judge.reasoned import Reasoned
+from fairlead.judge.reasoner import Reasoner
 from fairlead.ledger.log import read
 from fairlead.policy.document import Policy
 from fairlead.policy.load import parse
-from tests.gateway.house import POLICY, House, house
+from fairlead.records.conversation import Conversation
+from tests.gateway.house import POLICY, House, WordJudge, house
+from tests.gateway.reasoner_server import verdicts
 
 # (tier, text, choices, what the model says): together every way through the gateway.
 TRAFFIC = [
@@ -55,6 +59,39 @@ def reported(policy: Policy, home: House) -> Report:
 @pytest.fixture(scope="module")
 def policy() -> Policy:
     return parse(POLICY)
+
+
+class Answers:
+    """A reasoner that violates what is said to be so, and answers nonsense when asked for it."""
+
+    name = "answers"
+
+    async def answer(self, conversation: Conversation, *, max_tokens: int, temperature: float = 0.0) -> str:
+        question = conversation.messages[-1].content
+        return "nonsense" if "nonsense" in question else verdicts(question)
+
+    async def close(self) -> None:
+        pass
+
+
+def test_what_a_reasoner_decided_is_decided_again(tmp_path: Path, policy: Policy) -> None:
+    """Its verdicts leave a score of 0 or 1, which thresholds read as it meant it; where it fails, the local score stands."""
+    texts = ["maybe-goblins", "maybe-goblins, indeed-goblins", "maybe-goblins, nonsense", "maybe-sorrow", "hello"]
+
+    def awaited(judge: WordJudge) -> Reasoned:
+        return Reasoned(judge, Reasoner(Answers(), policy), policy)
+
+    with house(tmp_path, policy, awaited=awaited) as home:
+        for text in texts:
+            with openai.OpenAI(base_url=f"{home.url}/v1", api_key=home.keys["public"], max_retries=0, timeout=10) as client:
+                try:
+                    client.chat.completions.create(model="toy", messages=[{"role": "user", "content": text}])
+                except openai.APIStatusError as refused:
+                    assert refused.status_code == 400
+    assert [decided.action for decided in home.decided()] == ["allow", "block", "review", "allow", "allow"]
+    report = reported(policy, home)
+    assert_nothing_changed(report)
+    assert report.replayed == len(texts)
 
 
 def test_the_policy_in_force_changes_nothing(tmp_path: Path, policy: Policy) -> None:

@@ -13,9 +13,12 @@ import sqlalchemy
 from forked import payloads
 
 from fairlead.ledger import schema
+from fairlead.ledger.fold import fold
 from fairlead.ledger.place import open_store
 from fairlead.ledger.projection import rebuild
 from fairlead.ledger.proof import START, Tree, leaf, link
+from fairlead.ledger.rows import KINDS, Account, Memory
+from fairlead.ledger.store import Connection
 from fairlead.records.canonical import canonical
 from fairlead.records.entry import Entry
 
@@ -72,9 +75,33 @@ def made_at(revision: str, place: str, entries: Sequence[Entry]) -> str:
         db.many(INSERT, hashed(entries))
         if "state" in tables(place):
             db.many("INSERT INTO roots (level, position, hash) VALUES (?, ?, ?)", roots)
-            rebuild(db, iter(entries), len(entries))
+            if revision < "0004":
+                folded_without_points(db, entries)
+            else:
+                rebuild(db, iter(entries), len(entries))
     store.close()
     return place
+
+
+def folded_without_points(db: Connection, entries: Sequence[Entry]) -> None:
+    """The state as version 2 of the fold left it: all strikes of an account in its row, and none in the history."""
+    folded = fold(entries).rows
+    assert isinstance(folded, Memory)
+    strikes = {
+        account: [{"points": event.points, "expires": event.expires, "seq": event.seq} for event in events if event.points]
+        for account, events in folded.history.items()
+    }
+    rows = [(name, id, canonical(row)) for name, kind in KINDS.items() for id, row in folded.each(kind) if kind is not Account]
+    accounts = [
+        (id, {"strikes": strikes.get(id, []), "steps": row.steps, "last": row.last}) for id, row in folded.each(Account)
+    ]
+    rows += [("account", id, canonical(row)) for id, row in accounts]
+    events = [
+        (whose, e.action, e.time, e.seq, n, e.rule) for whose in folded.history for n, e in enumerate(folded.history[whose])
+    ]
+    db.many("INSERT INTO state (kind, id, body) VALUES (?, ?, ?)", rows)
+    db.many("INSERT INTO history (account, action, time, seq, n, rule) VALUES (?, ?, ?, ?, ?, ?)", events)
+    db.do("UPDATE cursor SET size = ?, version = ?", len(entries), 2)
 
 
 def url_of(place: str) -> Any:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+from tampering import tamper
 
 from fairlead.ledger import log
 from fairlead.ledger.fold import State
@@ -62,15 +64,15 @@ def test_a_composition_is_made_upon_what_others_wrote(place: str) -> None:
     strike = Decided("r", "block", "rule", 400, account="a", rule="x", points=1)
 
     def struck(state: State, now: float, seq: int) -> tuple[Payload, ...]:
-        return (strike, StageEnded(f"{state.account('a').points(now)} points before entry {seq}", 0.0))
+        return (strike, StageEnded(f"{state.points('a', now)} points before entry {seq}", 0.0))
 
     with Ledger(place, producer="one") as one, Ledger(place, producer="two") as two:
         for ledger in (one, two, two, one):
             ledger.compose(struck)
-        assert one.state.account("a").points(0.0) == 4
-        assert two.state.account("a").points(0.0) == 3, "two has not looked since"
+        assert one.state.points("a", 0.0) == 4
+        assert two.state.points("a", 0.0) == 3, "two has not looked since"
         two.refresh()
-        assert two.state.account("a").points(0.0) == 4
+        assert two.state.points("a", 0.0) == 4
     assert stages(place) == [f"{n} points before entry {2 * n}" for n in range(4)]
 
 
@@ -148,11 +150,11 @@ def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with Ledger(place, producer="p") as ledger:
         with pytest.raises(LedgerError, match="disk full"):
             ledger.append(strike, strike)
-        assert ledger.state.account("a").points(0.0) == 0
+        assert ledger.state.points("a", 0.0) == 0
         with store.transaction() as db:
             db.do("DROP TRIGGER full")
         assert ledger.append(strike)[0].seq == 1
-        assert ledger.state.account("a").points(0.0) == 1
+        assert ledger.state.points("a", 0.0) == 1
     store.close()
     assert verify(place).whole
     assert verify(place).size == 2
@@ -177,11 +179,26 @@ def test_what_is_no_ledger_is_refused_with_words(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="cannot be read as a ledger"):
         Ledger(tmp_path / "text.db", producer="p")
     assert "cannot be read as a ledger" in str(verify(tmp_path / "text.db").problem)
+    for act in (verify, lambda place: list(read(place)), lambda place: Ledger(place, producer="p")):
+        with pytest.raises(InputError, match=rf"{tmp_path} is a folder; name a file in it, such as .*ledger\.db"):
+            act(tmp_path)
+    assert not Path(f"{tmp_path}.lock").exists()
+
+
+def test_a_database_that_holds_no_ledger_is_said_to_hold_none(tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    sqlite3.connect(tmp_path / "other.db").executescript("CREATE TABLE t (x)").connection.close()
+    for name in ("empty.db", "other.db"):
+        for act in (verify, lambda place: list(read(place))):
+            with pytest.raises(InputError, match=f"{name} holds no ledger; name another file"):
+                act(tmp_path / name)
 
 
 def test_what_cannot_be_read_is_an_error_and_no_false_alarm(tmp_path: Path) -> None:
+    place = filled(str(tmp_path / "damaged.db"), 1)
+    tamper(place, "ALTER TABLE entries RENAME COLUMN body TO other")
     with pytest.raises(LedgerError, match="says nothing about its entries"):
-        verify(tmp_path)
+        verify(place)
     with pytest.raises(LedgerError, match="cannot write a ledger"):
         Ledger(Path(filled(str(tmp_path / "l.db"), 1)) / "below" / "l.db", producer="p")
     with pytest.raises(LedgerError, match="is the server up"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import secrets
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tampering import looked_up, tamper
-from test_fold import logged, payloads
+from test_fold import block, logged, payloads, slow_points
 
 from fairlead.ledger.fold import State
 from fairlead.ledger.log import Ledger, read
 from fairlead.ledger.rows import KINDS, Account
-from fairlead.records.entry import Decided, KeyIssued, Payload
+from fairlead.records.entry import Decided, KeyIssued, Payload, Reversed
 
 BLOCK = Decided("r", "block", "rule", 400, account="a", rule="x", points=1)
 
@@ -37,6 +38,8 @@ def test_the_stored_state_is_the_fold(tmp_path: Path, said: list[list[Payload]],
             slow.apply(entry)
         for kind in KINDS.values():
             assert list(one.state.rows.each(kind)) == list(slow.rows.each(kind))
+        for account, now in itertools.product("abc", (0.0, 5.0, 10.0, 15.0)):
+            assert one.state.points(account, now) == slow.points(account, now)
         if two:
             other.close()
 
@@ -56,11 +59,41 @@ def test_a_long_history_on_both_stores(place: str) -> None:
         assert ledger.differences() == []
 
 
+@pytest.mark.parametrize("together", [1, 2, 200])
+def test_points_are_those_of_the_fold_before_and_after_the_commit(
+    place: str, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a caller finds them that is composed in one commit with others, and as a reader finds them then."""
+    monkeypatch.setattr("fairlead.ledger.fold._TOGETHER", together)
+    draw, said, found, right = random.Random(together), list[Payload](), list[object](), list[object]()
+
+    def compose(state: State, now: float, seq: int) -> tuple[Payload, ...]:
+        when = draw.uniform(seq - 20.0, seq + 20.0)
+        found.append([state.points(account, when) for account in "ab"])
+        right.append([slow_points(said, account, when) for account in "ab"])
+        new: Payload = block(draw.choice("ab"), "x", draw.randint(1, 3), draw.choice([None, seq + draw.uniform(0.0, 20.0)]))
+        if draw.random() < 0.3 and seq:
+            new = Reversed(draw.randrange(seq), "r", "appeal", draw.choice("ab"))
+        said.append(new)
+        return (new,)
+
+    with Ledger(place, producer="p", clock=itertools.count().__next__) as ledger:
+        for n in (1, 7, 1, 30, 2, 40):
+            ledger.compose_all([compose] * n)
+            found.append([ledger.state.points(account, when) for account in "ab" for when in (10.0, 30.0, 60.0, 90.0)])
+            right.append([slow_points(said, account, when) for account in "ab" for when in (10.0, 30.0, 60.0, 90.0)])
+        assert found == right
+        assert any(isinstance(payload, Reversed) for payload in said)
+        assert ledger.differences() == []
+
+
 @pytest.mark.parametrize(
     ("kind", "change"),
     [
         ("account", "DELETE FROM state WHERE kind = 'account'"),
         ("history", "DELETE FROM history"),
+        ("history", "UPDATE history SET points = points + 1 WHERE action = 'strike'"),
+        ("history", "UPDATE history SET expires = 0 WHERE action = 'strike'"),
         ("key", "UPDATE state SET id = 'other' WHERE kind = 'key'"),
     ],
 )
@@ -72,7 +105,7 @@ def test_a_state_that_was_tampered_with_is_found_and_rebuilt(place: str, kind: s
         assert ledger.differences() == [kind]
         ledger.rebuild()
         assert ledger.differences() == []
-        assert ledger.state.account("a").points(0.0) == 1
+        assert ledger.state.points("a", 0.0) == 1
 
 
 def test_rows_of_an_older_fold_are_folded_anew_on_opening(place: str) -> None:
@@ -81,14 +114,14 @@ def test_rows_of_an_older_fold_are_folded_anew_on_opening(place: str) -> None:
     tamper(place, "UPDATE cursor SET version = 0")
     tamper(place, "DELETE FROM state")
     with Ledger(place, producer="p") as ledger:
-        assert ledger.state.account("a").points(0.0) == 1
+        assert ledger.state.points("a", 0.0) == 1
     assert looked_up(place, "SELECT size FROM cursor") == (1,)
 
 
 def test_rows_that_were_looked_up_are_current_after_each_commit(place: str) -> None:
     with Ledger(place, producer="p") as ledger:
         for i in range(3):
-            assert ledger.state.account("a").points(0.0) == i
+            assert ledger.state.points("a", 0.0) == i
             assert ledger.state.count("a", "block", "*", -1.0) == i
             ledger.append(BLOCK)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import secrets
 import select
 import socket
@@ -54,6 +55,22 @@ with Ledger(sys.argv[1], producer=sys.argv[2]) as ledger:
     for thread in threads:
         thread.join()
 """
+
+
+def test_a_silent_network_is_noticed(postgres: Postgres) -> None:
+    """The operating system is told to; on one machine no network can fall silent."""
+    with Ledger(postgres.create_database("silent"), producer="p") as ledger:
+        ledger.append(*payloads("a", 1))
+        for database in (ledger.store._writer, ledger.store._reader):  # type: ignore[attr-defined]
+            with socket.socket(fileno=os.dup(database.db.fileno())) as connection:
+                options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+                assert [connection.getsockopt(socket.IPPROTO_TCP, option) for option in options] == [10, 5, 2, 20_000]
+                assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
+def test_a_server_that_takes_a_connection_and_says_nothing_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(StoreLost, match=r"timeout.*is the server up"):
+        Ledger(f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none", producer="p")
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +225,7 @@ def test_a_commit_left_in_doubt_is_looked_for(direct: str, proxy: Proxy, breaks:
         said.append(acknowledged(ledger.compose(counted)))
         assert proxy.breaks == []
         assert ledger.size == 2
-        assert ledger.state.account("counted").points(0.0) == 2, "what was acknowledged is not in the state"
+        assert ledger.state.points("counted", 0.0) == 2, "what was acknowledged is not in the state"
         said.append(acknowledged(ledger.compose(counted)))
     assert [named(entry)[0] for entry in read(direct)] == ["counted.0", "counted.1", "counted.2"]
     assert faults(direct, said) == []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy
 from faults import faults
 from forked import payloads
 from released import REVISIONS, hashed, logged, made_at, made_by_0_1_0, script, tables
@@ -45,6 +47,21 @@ def test_the_newest_version_is_the_last_of_the_migrations() -> None:
 def test_every_released_version_is_brought_to_the_newest(place: str, revision: str, n: int) -> None:
     entries = logged(n)
     opened(made_at(revision, place, entries), entries)
+
+
+def test_a_long_log_is_brought_to_the_newest_without_holding_it_in_memory(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, partitions = [], sqlalchemy.Result.partitions
+
+    def watched(self: Any, size: int | None = None) -> Iterator[Sequence[Any]]:
+        for some in partitions(self, size):
+            held.append(len(some))
+            yield some
+
+    entries = logged(4_500)
+    made_at("0001", place, entries)
+    monkeypatch.setattr(sqlalchemy.Result, "partitions", watched)
+    opened(place, entries)
+    assert held == [2_000, 2_000, 500]
 
 
 @pytest.mark.parametrize("n", [0, 700])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +65,33 @@ def test_while_the_write_ahead_log_is_moved_nobody_writes(tmp_path: Path, monkey
     store.close()
     other.close()
     assert len(seen) > 1
+
+
+def test_a_new_ledger_is_its_owners_alone_and_an_old_one_keeps_its_mode(tmp_path: Path) -> None:
+    mask = os.umask(0o022)
+    try:
+        (tmp_path / "old.db").touch()
+        with Ledger(tmp_path / "new.db", producer="p"), Ledger(tmp_path / "old.db", producer="p"):
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    finally:
+        os.umask(mask)
+    assert modes == {
+        **{f"new.db{end}": 0o600 for end in ("", "-wal", "-shm", ".lock")},
+        **{f"old.db{end}": 0o644 for end in ("", "-wal", "-shm")},
+        "old.db.lock": 0o600,
+    }
+
+
+def test_a_ledger_that_is_opened_twice_stays_locked(tmp_path: Path) -> None:
+    """To close a file drops all locks that a process holds on it: opening a second time must not open and close it."""
+    place = tmp_path / "ledger.db"
+    with Ledger(place, producer="p") as ledger:
+        ledger.append(*payloads("a", 3))
+        store = open_store(place)
+        intrude = f"import sqlite3; sqlite3.connect({str(place)!r}, timeout=0).execute('PRAGMA journal_mode=DELETE')"
+        done = subprocess.run([sys.executable, "-c", intrude], capture_output=True, text=True, check=False)
+        store.close()
+    assert "database is locked" in done.stderr, "somebody took the write-ahead log from under those who use it"
 
 
 def test_a_long_write_ahead_log_that_was_left_is_moved_by_the_next_who_writes(tmp_path: Path) -> None:

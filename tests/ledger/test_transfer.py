@@ -186,7 +186,7 @@ def test_entries_are_imported_where_they_continue_the_log_and_nowhere_else(place
             assert ledger.size == 0
         assert [entry.seq for entry in ledger.import_entries(bodies[:2])] == [0, 1]
         assert [entry.payload for entry in ledger.import_entries(bodies[2:])] == [BLOCK]
-        assert ledger.state.account("a").points(0.0) == 3
+        assert ledger.state.points("a", 0.0) == 3
     assert list(Bodies(place)) == bodies
 
 

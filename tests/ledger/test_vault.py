@@ -497,6 +497,8 @@ def test_an_older_ledger_gets_the_table_with_its_entries_in_place(place: str, mi
         pass
     before = verify(place).root
     tamper(place, "DROP TABLE contents")
+    for column in ("points", "expires"):
+        tamper(place, f"ALTER TABLE history DROP COLUMN {column}")
     tamper(place, "UPDATE alembic_version SET version_num = '0002'")
     with opened(place, mine) as vault:
         assert vault.put("ann", TEXT)

@@ -134,3 +134,13 @@ def test_real_sets_are_read_whole(policy: Policy, file: str, rows: int) -> None:
     found = read_prompts(SHARED / file, policy)
     assert len(found.examples) + len(found.refused) == rows
     assert len(found.refused) <= rows // 100
+
+
+@pytest.mark.parametrize(
+    ("by", "source"),
+    [("reasoner:native/toy-1.5", None), ("reviewer:ann", "p.jsonl"), ("reasoner:a b@c", "p.jsonl"), (7, "p.jsonl")],
+)
+def test_labels_that_a_reasoner_gave_say_so(tmp_path: Path, policy: Policy, by: object, source: str | None) -> None:
+    path = tmp_path / "p.jsonl"
+    path.write_text(json.dumps({"text": "one", "labels": {"a.b": True}, "by": by}))
+    assert read_prompts(path, policy).examples[0].source == (source or by)

@@ -59,6 +59,22 @@ def test_an_answer_comes_back_and_the_request_has_the_official_form() -> None:
     }
 
 
+def test_a_format_is_asked_of_every_answer_and_reasoning_is_not_read() -> None:
+    seen: list[object] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append((await request.json()).get("response_format"))
+        message = {"role": "assistant", "content": "final", "reasoning_content": "hm", "reasoning": "hm"}
+        return web.json_response({"choices": [{"message": message}]})
+
+    async def run() -> str:
+        async with server(handler) as url, Endpoint(url, "toy", response_format={"type": "json_object"}) as endpoint:
+            return await endpoint.answer(Conversation.of("hi"), max_tokens=5)
+
+    assert asyncio.run(run()) == "final"
+    assert seen == [{"type": "json_object"}]
+
+
 def test_a_refusal_of_the_models_is_its_answer() -> None:
     async def handler(_: web.Request) -> web.Response:
         return web.json_response({"choices": [{"message": {"content": None, "refusal": "no"}}]})

@@ -11,12 +11,14 @@ from typing import Annotated
 import typer
 
 from fairlead import __version__
+from fairlead.cli import reasoner as reasoning
 from fairlead.cli import vault
 from fairlead.enforce.settle import Settlement
 from fairlead.gateway.app import Gateway
 from fairlead.gateway.keeping import Keep, Keeper
 from fairlead.gateway.serve import bind, serve
 from fairlead.judge.cascade import Judge
+from fairlead.judge.threads import InThreads
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.verify import proven
 from fairlead.models.endpoint import Endpoint
@@ -38,6 +40,10 @@ def gateway(
     encoder: Annotated[Path | None, typer.Option(help="Folder of the judge's encoder.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that the model's server may take.")] = 60.0,
+    reasoner: reasoning.Url = None,
+    reasoner_model: reasoning.Model = "",
+    reasoner_form: reasoning.Kind = reasoning.FormName.NATIVE,
+    reasoner_timeout: reasoning.Timeout = 8.0,
     master_key: Annotated[str | None, vault.MASTER] = None,
     keys: Annotated[str | None, vault.KEYS] = None,
     keep: Annotated[Keep | None, typer.Option(help="Whose text is kept; with a master key flagged, without none.")] = None,
@@ -45,6 +51,8 @@ def gateway(
     """Print one line once it listens; stop on SIGTERM or SIGINT when running requests have ended."""
     rules = load(policy)
     judge = Judge.load(rules, heads, encoder)
+    options = reasoning.Options(reasoner, reasoner_model, reasoner_form, reasoner_timeout)
+    awaited = reasoning.reasoned(judge, rules, options) or InThreads(judge)
     endpoint = Endpoint(upstream, api_key=os.environ.get("FAIRLEAD_UPSTREAM_KEY"), timeout_s=timeout)
     master = vault.named_master(master_key, ledger, keys)
     if master is None and keep not in (None, Keep.NONE):
@@ -59,5 +67,5 @@ def gateway(
         if master is not None and keep is not Keep.NONE:
             keeper = Keeper(keep or Keep.FLAGGED, stack.enter_context(vault.over(opened, keys, master)).put)
         settle = Settlement(rules).settle
-        served = Gateway(rules, judge, opened, endpoint, time.time, settle=settle, keeper=keeper)
+        served = Gateway(rules, awaited, opened, endpoint, time.time, settle=settle, keeper=keeper)
         serve(served, bound, lambda url: print(f"gateway ready on {url}", flush=True))

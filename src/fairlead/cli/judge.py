@@ -14,17 +14,21 @@ from rich.table import Column, Table
 from typer.core import TyperGroup
 
 from fairlead import __version__
+from fairlead.cli import reasoner as reasoning
 from fairlead.judge.card import Judged, card
 from fairlead.judge.cascade import Judge
 from fairlead.judge.encoder import Encoder, is_encoder
 from fairlead.judge.heads import PREVALENCE, Heads, is_heads
-from fairlead.measure.prompts import read_prompts
+from fairlead.judge.reasoned import taught
+from fairlead.ledger.log import Ledger
+from fairlead.measure.prompts import Prompts, read_prompts
 from fairlead.measure.samples import packaged
 from fairlead.policy.core import CORE
 from fairlead.policy.document import Policy, Surface
 from fairlead.policy.load import load
 from fairlead.records.canonical import digest
 from fairlead.records.conversation import Conversation
+from fairlead.records.entry import Labelled
 from fairlead.records.errors import InputError
 from fairlead.records.example import Example
 from fairlead.records.figure import Figure
@@ -55,6 +59,10 @@ def text_command(
     policy: PolicyOption = CORE,
     heads: HeadsOption = None,
     surface: Annotated[str, typer.Option(help="prompt or response")] = "prompt",
+    reasoner: reasoning.Url = None,
+    reasoner_model: reasoning.Model = "",
+    reasoner_form: reasoning.Kind = reasoning.FormName.NATIVE,
+    reasoner_timeout: reasoning.Timeout = 8.0,
     json: JsonOption = False,
 ) -> None:
     """Print the verdict on one text. `fairlead judge "…"` is short for this."""
@@ -65,23 +73,39 @@ def text_command(
     rules = load(policy)
     judge = _judge(rules, heads)
     asked = Conversation.of(text) if surface == "prompt" else Conversation(()).answered(text)
-    verdict = judge.judge(asked, cast(Surface, surface))
+    options = reasoning.Options(reasoner, reasoner_model, reasoner_form, reasoner_timeout)
+    with reasoning.one_by_one(judge, rules, options) as judging:
+        found = reasoning.explained(judging, asked, cast(Surface, surface))
     if json:
-        print(msgspec.json.encode(verdict).decode())
+        print(msgspec.json.encode(found.verdict).decode())
     else:
-        _print_verdict(verdict, rules)
+        _print_verdict(found.verdict, rules)
+        for rule, why in found.rationales.items():
+            print(f"{rule}: {why}")
 
 
 @app.command("card")
-def card_command(files: Files, policy: PolicyOption = CORE, heads: HeadsOption = None, json: JsonOption = False) -> None:
+def card_command(
+    files: Files,
+    policy: PolicyOption = CORE,
+    heads: HeadsOption = None,
+    reasoner: reasoning.Url = None,
+    reasoner_model: reasoning.Model = "",
+    reasoner_form: reasoning.Kind = reasoning.FormName.NATIVE,
+    reasoner_timeout: reasoning.Timeout = 8.0,
+    json: JsonOption = False,
+) -> None:
     """Print AUPRC and recall at 1 % false positives with intervals, for each rule that the files label."""
     rules = load(policy)
     judge = _judge(rules, heads)
-    figures = figures_of(judge, rules, _examples(files, rules))
+    examples = _examples(files, rules)
+    options = reasoning.Options(reasoner, reasoner_model, reasoner_form, reasoner_timeout)
+    with reasoning.one_by_one(judge, rules, options) as judging:
+        figures = figures_of(judging, rules, examples)
     if json:
         print(msgspec.json.encode({"figures": figures}).decode())
     else:
-        _print_figures(figures, judge.producer)
+        _print_figures(figures, judging.producer)
 
 
 @app.command("train")
@@ -101,7 +125,43 @@ def train_command(
     print(f"heads {trained.digest[:12]} in {out}")
 
 
-def figures_of(judge: Judge, policy: Policy, examples: list[Example], seed: int = 0) -> list[Figure]:
+@app.command("label")
+def label_command(
+    files: Annotated[list[Path], typer.Argument(help="JSONL or CSV files of texts, labelled or not.")],
+    out: Annotated[Path, typer.Option(help="A new JSONL file of the texts with the reasoner's labels.")],
+    reasoner: reasoning.Url,
+    reasoner_model: reasoning.Model,
+    reasoner_form: reasoning.Kind = reasoning.FormName.NATIVE,
+    reasoner_timeout: reasoning.Timeout = 8.0,
+    policy: PolicyOption = CORE,
+    heads: HeadsOption = None,
+    ledger: Annotated[str | None, typer.Option(help="A ledger that takes each label as an entry, without the text.")] = None,
+) -> None:
+    """Let a reasoner label what the heads leave open, as a file that `train` reads. What a file labels itself stands."""
+    if out.exists():
+        raise InputError(f"{out} is there already; name another file")
+    rules = load(policy)
+    read = [read_prompts(file, rules) for file in files]
+    for file, prompts in zip(files, read, strict=True):
+        _refused(file, prompts)
+    examples = [example for prompts in read for example in prompts.examples]
+    options = reasoning.Options(reasoner, reasoner_model, reasoner_form, reasoner_timeout)
+    with reasoning.one_by_one(_judge(rules, heads), rules, options) as judging:
+        verdicts = judging.judge_many([Conversation.of(example.text) for example in examples])
+    by = f"reasoner:{reasoner_form}/{reasoner_model}"
+    rows, given = [], []
+    for example, verdict in zip(examples, verdicts, strict=True):
+        labels = {rule: violates for rule, violates in taught(verdict).items() if rule not in example.labels}
+        given += [Labelled(example.id, rule, violates, by) for rule, violates in labels.items()]
+        rows += [{"text": example.text, "labels": labels, "by": by, "group": example.group or example.id}] if labels else []
+    if ledger is not None:
+        with Ledger(ledger, producer=f"judge/{__version__}") as opened:
+            opened.append(*given)
+    out.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+    print(f"{len(given)} labels by {by} on {len(rows)} of {len(examples)} texts in {out}")
+
+
+def figures_of(judge: Judge | reasoning.OneByOne, policy: Policy, examples: list[Example], seed: int = 0) -> list[Figure]:
     """The card's figures for each rule that the examples label."""
     judged: dict[str, list[Judged]] = {}
     for example, verdict in zip(examples, judge.judge_many([Conversation.of(e.text) for e in examples]), strict=True):
@@ -117,12 +177,16 @@ def _examples(files: list[Path], policy: Policy) -> list[Example]:
     for file in files:
         prompts = read_prompts(file, policy)
         found += [example for example in prompts.examples if example.labels]
-        if prompts.refused:
-            first = prompts.refused[0]
-            _say(f"{file}: {len(prompts.refused)} lines refused, the first is line {first.number}: {first.why}")
+        _refused(file, prompts)
     if files and not found:
         raise InputError("no line of the files names a label; write `rule` and `verdict`, or `labels`, on each line")
     return found
+
+
+def _refused(file: Path, prompts: Prompts) -> None:
+    if prompts.refused:
+        first = prompts.refused[0]
+        _say(f"{file}: {len(prompts.refused)} lines refused, the first is line {first.number}: {first.why}")
 
 
 def _judge(policy: Policy, heads: Path | None) -> Judge:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -68,7 +68,10 @@ def show_command(
     n: Annotated[int, typer.Option("-n", min=1, help="How many entries.")] = 1,
 ) -> None:
     """Print entries as JSON, one a line."""
-    for entry in islice(read(place, seq), n):
+    entries = islice(read(place, seq), n)
+    if (first := next(entries, None)) is None:
+        raise InputError(f"there is no entry {seq} in {mask(place)}; it holds {Witness(place).size()}, and they count from 0")
+    for entry in chain([first], entries):
         print(msgspec.json.encode(entry).decode())
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from fairlead.cli import reasoner as reasoning
 from fairlead.cli.backtest import backtest_command
 from fairlead.cli.suggest import suggest_command
 from fairlead.judge.cascade import Judge
@@ -112,11 +113,16 @@ def test_command(
     file: File = CORE,
     heads: Annotated[Path | None, typer.Option(help="Folder of the judge's heads; without it only signatures decide.")] = None,
     encoder: Annotated[Path | None, typer.Option(help="Folder of the judge's encoder.")] = None,
+    reasoner: reasoning.Url = None,
+    reasoner_model: reasoning.Model = "",
+    reasoner_form: reasoning.Kind = reasoning.FormName.NATIVE,
+    reasoner_timeout: reasoning.Timeout = 8.0,
 ) -> None:
     """Judge every test example and read each rule's gates. Exit status 1 when one is missed, or a rule may not be enforced."""
     policy = load(file)
-    judge = Judge.load(policy, heads, encoder)
-    gates = rule_gates(policy, assess_tests(policy, judge.judge))
+    options = reasoning.Options(reasoner, reasoner_model, reasoner_form, reasoner_timeout)
+    with reasoning.one_by_one(Judge.load(policy, heads, encoder), policy, options) as judge:
+        gates = rule_gates(policy, assess_tests(policy, judge.judge))
     _print_gates(policy, gates, judge.producer)
     not_yet = list(not_enforceable(policy, [gate.entry() for gate in gates]))
     for found in not_yet:

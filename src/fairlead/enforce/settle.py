@@ -41,7 +41,7 @@ class Settlement:
         shadows, cases = self._account_rules(decided, rulings, state, now, seq) if decided.cause == "rule" else ([], [])
         follows += cases
         if decided.points:
-            before = state.account(account).points(now)
+            before = state.points(account, now)
             follows += reached(self._policy.ladder, account, before, before + decided.points, now)
         if shadows:
             decided = msgspec.structs.replace(decided, flags=(*decided.flags, *shadows))

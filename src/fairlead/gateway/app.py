@@ -13,10 +13,8 @@ delivered. (`GET /healthz` is no request in this sense.) What the caller gets:
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -46,12 +44,16 @@ Settle = Callable[[Decided, tuple[Ruling, ...], State, float, int], tuple[Payloa
 
 
 class Judge(Protocol):
-    """The part of the judge that the gateway uses. It is called from several threads at once."""
+    """The part of the judge that the gateway uses. What computes for long does so in threads of its own."""
 
     producer: str
 
-    def judge(self, conversation: Conversation, surface: Surface = "prompt") -> Verdict:
+    async def judge(self, conversation: Conversation, surface: Surface = "prompt") -> Verdict:
         """The verdict on one conversation."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of threads and connections."""
         ...
 
 
@@ -84,7 +86,7 @@ class _Request:
 class Gateway:
     """The application. `startup` and `shutdown` are called by the server's lifespan.
 
-    It closes `upstream` when it shuts down, and leaves `ledger` to whoever opened it. `settle` is that of an
+    It closes `upstream` and `judge` when it shuts down, and leaves `ledger` to whoever opened it. `settle` is that of an
     `enforce.settle.Settlement`: stages do not import each other, so whoever joins them hands it over. Without a `keeper` no
     content is kept.
     """
@@ -109,7 +111,6 @@ class Gateway:
             "/v1/moderations": ("POST", self._moderation),
             "/v1/models": ("GET", self._models),
         }
-        self._threads = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="judge")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -130,10 +131,10 @@ class Gateway:
             await self._journal.append(lambda *_: (self._policy.entry(),))
 
     async def shutdown(self) -> None:
-        """Write what waits, close the connections to the model's server. The ledger stays open: who opened it closes it."""
+        """Write what waits; close the judge and the connections to the model's server. Who opened the ledger closes it."""
         if self._started is not None:
             self._started.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._judge.close()
         if self._keeper is not None:
             self._keeper.close()
         await self._upstream.close()
@@ -305,10 +306,9 @@ class Gateway:
 
     async def _judged(self, conversation: Conversation, surface: Surface) -> Verdict:
         """The judge's verdict; one with its error set when the judge raises or takes too long."""
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_JUDGE_S):
-                return await loop.run_in_executor(self._threads, self._judge.judge, conversation, surface)
+                return await self._judge.judge(conversation, surface)
         except Exception as error:
             return Verdict((), self._judge.producer, error=type(error).__name__)
 

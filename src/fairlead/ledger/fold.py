@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from fairlead.ledger.rows import (
     HOUSE,
+    NEVER,
     Account,
     Case,
     Dataset,
@@ -26,8 +27,8 @@ from fairlead.ledger.rows import (
     Memory,
     Model,
     Rows,
+    Run,
     Step,
-    Strike,
     Waiting,
 )
 from fairlead.records.entry import (
@@ -48,7 +49,8 @@ from fairlead.records.entry import (
     ReviewQueued,
 )
 
-_LONGEST = 400  # days: strikes that expired longer ago than any window looks back are let go
+_LONGEST_S = 400 * 86_400.0  # sums of strikes that expired longer ago than any window looks back are let go
+_TOGETHER = 200  # strikes in a run
 
 
 class State:
@@ -66,6 +68,11 @@ class State:
     def account(self, id: str) -> Account:
         """The account; one that nothing is known of is empty."""
         return self.rows.get(Account, id) or Account()
+
+    def points(self, account: str, now: float) -> int:
+        """The account's points that have not expired. The history is asked only of runs of which some may have."""
+        alive = (run for run in self.account(account).strikes if run.latest > now)
+        return sum(run.points if run.soonest > now else self.rows.unexpired(account, run, now) for run in alive)
 
     def erased(self, account: str) -> bool:
         """Whether the key to the account's content was destroyed."""
@@ -145,11 +152,10 @@ class State:
             return
         for event in events_of(decided, entry.time, entry.seq):
             self._event(decided.account, event)
-        if decided.points:
-            account = self.account(decided.account)
-            alive = (s for s in account.strikes if s.expires is None or s.expires > entry.time - _LONGEST * 86_400)
-            strike = Strike(decided.points, decided.points_expire, entry.seq)
-            self.rows.put(decided.account, replace(account, strikes=(*alive, strike)))
+            if event.points:
+                account = self.account(decided.account)
+                alive = tuple(run for run in account.strikes if run.latest > entry.time - _LONGEST_S)
+                self.rows.put(decided.account, replace(account, strikes=_with(alive, event)))
 
     def _stepped(self, entry: Entry, step: LadderStepped) -> None:
         account = self.account(step.account)
@@ -182,13 +188,14 @@ class State:
     def _reversed(self, reversal: Reversed) -> None:
         """Strikes and events of the entry go, and steps that the points without them would not have reached."""
         if reversal.account is not None:
-            account = self.account(reversal.account)
-            taken = sum(strike.points for strike in account.strikes if strike.seq == reversal.seq)
-            strikes = tuple(strike for strike in account.strikes if strike.seq != reversal.seq)
+            account, seq = self.account(reversal.account), reversal.seq
+            taken = self.rows.drop_events(reversal.account, seq)
+            lower = (
+                replace(run, points=run.points - taken) if run.first <= seq <= run.last else run for run in account.strikes
+            )
             lowered = (replace(step, points=step.points - taken) if step.seq > reversal.seq else step for step in account.steps)
             steps = tuple(step for step in lowered if step.seq != reversal.seq and step.points >= step.at)
-            self.rows.put(reversal.account, replace(account, strikes=strikes, steps=steps))
-            self.rows.drop_events(reversal.account, reversal.seq)
+            self.rows.put(reversal.account, replace(account, strikes=tuple(lower), steps=steps))
         if reversal.item is not None and (labels := self.rows.get(Labels, reversal.item)):
             self.rows.put(reversal.item, Labels(tuple(label for label in labels.given if label.seq != reversal.seq)))
 
@@ -206,7 +213,25 @@ def events_of(decided: Decided, time: float, seq: int = -1) -> list[Event]:
     """What a decision adds to its account's history: nothing when it was plainly allowed or no rule decided."""
     events = [Event(time, decided.action, decided.rule, seq)] if decided.rule else []
     events += [Event(time, "flag", flag, seq) for flag in decided.flags if not flag.startswith("shadow:")]
-    return events + ([Event(time, "strike", decided.rule or "", seq)] if decided.points else [])
+    if decided.points:
+        expires = NEVER if decided.points_expire is None else decided.points_expire
+        events.append(Event(time, "strike", decided.rule or "", seq, decided.points, expires))
+    return events
+
+
+def _with(runs: tuple[Run, ...], event: Event) -> tuple[Run, ...]:
+    """`Account.strikes` with one more: the last run grows until it is long enough."""
+    time, seq, points, expires = event.time, event.seq, event.points, event.expires
+    if not runs or runs[-1].n >= _TOGETHER:
+        return (*runs, Run(1, points, seq, seq, time, time, expires, expires))
+    run = runs[-1]
+    since, until, soonest, latest = (
+        min(run.since, time),
+        max(run.until, time),
+        min(run.soonest, expires),
+        max(run.latest, expires),
+    )
+    return (*runs[:-1], Run(run.n + 1, run.points + points, run.first, seq, since, until, soonest, latest))
 
 
 def fold(entries: Iterable[Entry], state: State | None = None) -> State:

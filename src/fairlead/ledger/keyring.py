@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from fairlead.ledger.master import KEY_BYTES, Master
 from fairlead.ledger.place import is_server, open_store
+from fairlead.ledger.sqlite import make_private
 from fairlead.ledger.store import Connection
 from fairlead.records.canonical import canonical
 from fairlead.records.errors import ErasedError, InputError, MasterKeyError, VaultError
@@ -250,9 +251,9 @@ def _about(account: str, day: int) -> str:
 
 
 def _private(path: Path) -> None:
-    """Make the file before SQLite does, so that only its owner may read it and what SQLite puts beside it."""
+    """As the store does, but the message names the option."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        make_private(path)
     except OSError as error:
         raise InputError(f"cannot write a key store at {path}: {error.strerror}; name another place with --keys") from error

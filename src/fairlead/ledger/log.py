@@ -17,6 +17,7 @@ import msgspec
 
 from fairlead.ledger import proof
 from fairlead.ledger.fold import State
+from fairlead.ledger.names import check_names
 from fairlead.ledger.place import open_store
 from fairlead.ledger.projection import Committed, Pending, current, differences, rebuild
 from fairlead.ledger.store import SCHEMA, CommitUnknown, Connection, Row, Store, StoreLost
@@ -83,7 +84,8 @@ class Ledger:
     def append(self, *payloads: Payload) -> tuple[Entry, ...]:
         """Write the payloads as consecutive entries, all or none, and return them once they are on disk.
 
-        Raises LedgerError when the disk refuses; nothing of the batch is then in the log.
+        Raises LedgerError when the disk refuses, InputError when a name holds a NUL character; nothing of the batch is then in
+        the log.
         """
         return self.compose(lambda *_: payloads)
 
@@ -194,7 +196,10 @@ class Ledger:
             payloads = compose(state, now, first)
             # `Entry` names the union of payloads; tests hold it complete.
             entries = [Entry(seq, now, self.producer, payload) for seq, payload in enumerate(payloads, first)]  # type: ignore[arg-type]
-            return [(entry, canonical(entry)) for entry in entries]
+            drafted = [(entry, canonical(entry)) for entry in entries]
+            for entry, body in drafted:
+                check_names(entry, body)
+            return drafted
 
         return draft
 

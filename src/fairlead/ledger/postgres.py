@@ -17,10 +17,20 @@ from fairlead.records.errors import InputError, LedgerCorrupt, LedgerError, Ledg
 try:
     import psycopg
     from psycopg import errors
+    from psycopg.conninfo import make_conninfo
 except ImportError as missing:  # an extra: SQLite needs nothing
     raise InputError("a ledger on PostgreSQL needs psycopg: pip install 'fairlead[postgres]'") from missing
 
 _PATIENCE_S = 30
+# A server from which nothing comes any more, not even from its machine: after 20 s the connection counts as broken.
+_SILENCE: dict[str, int] = {
+    "connect_timeout": 5,  # s
+    "keepalives": 1,
+    "keepalives_idle": 10,  # s
+    "keepalives_interval": 5,  # s
+    "keepalives_count": 2,
+    "tcp_user_timeout": 20_000,  # ms
+}
 # Read committed: after waiting for the lock we see what others committed.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(hashtext('fairlead ledger'))"
 _REWRITE = (
@@ -148,9 +158,12 @@ class PostgresStore:
 
     def migrate(self) -> None:
         """As in `Store`."""
+        from sqlalchemy import make_url
+
         from fairlead.ledger import schema  # Alembic takes half a second to load, and is seldom needed
 
-        schema.upgrade(self._url.replace("postgresql://", "postgresql+psycopg://", 1))
+        url = make_url(self._url.replace("postgresql://", "postgresql+psycopg://", 1))
+        schema.upgrade(url.update_query_dict({name: str(value) for name, value in _SILENCE.items()}))
 
     def scrub(self, table: str, *, rewrite: bool) -> None:
         """As in `Store`. VACUUM only frees the room of deleted rows, which is overwritten when it is needed. `rewrite` puts
@@ -193,7 +206,7 @@ class PostgresStore:
     def _connected(self) -> _Database:
         if self._closed:
             raise LedgerError(f"{self.place} is closed; open it anew")
-        db = psycopg.connect(self._url, autocommit=True, connect_timeout=5, application_name="fairlead")
+        db = psycopg.connect(make_conninfo(self._url, **_SILENCE), autocommit=True, application_name="fairlead")
         db.execute("SET synchronous_commit = on")
         db.execute(f"SET lock_timeout = '{_PATIENCE_S}s'")
         return _Database(db)

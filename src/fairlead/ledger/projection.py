@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from fairlead.ledger.fold import State, fold
-from fairlead.ledger.rows import KINDS, NAMES, VERSION, Event, R, Rows
+from fairlead.ledger.rows import KINDS, NAMES, VERSION, Event, R, Rows, Run
 from fairlead.ledger.store import Connection, Store
 from fairlead.records.canonical import canonical
 from fairlead.records.entry import Entry
@@ -26,8 +26,12 @@ _EACH = "SELECT id, body FROM state WHERE kind = ? ORDER BY id"
 _COUNTS = "SELECT rule, COUNT(*) FROM history WHERE account = ? AND action = ? AND time > ? GROUP BY rule"
 _PUT = "INSERT INTO state (kind, id, body) VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body"
 _DROP = "DELETE FROM state WHERE kind = ? AND id = ?"
-_ADD_EVENT = "INSERT INTO history (account, action, time, seq, n, rule) VALUES (?, ?, ?, ?, ?, ?)"
-_DROP_EVENTS = "DELETE FROM history WHERE account = ? AND seq = ?"
+_UNEXPIRED = (
+    "SELECT CAST(COALESCE(SUM(points), 0) AS BIGINT) FROM history"
+    " WHERE account = ? AND action = 'strike' AND time BETWEEN ? AND ? AND seq BETWEEN ? AND ? AND expires > ?"
+)
+_ADD_EVENT = "INSERT INTO history (account, action, time, seq, n, rule, points, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_DROP_EVENTS = "DELETE FROM history WHERE account = ? AND seq = ? RETURNING points"
 _CURSOR = "SELECT size, version FROM cursor"
 _MOVE = "UPDATE cursor SET size = ?, version = ?"
 _MOST_KEPT = 50_000  # rows in memory; beyond, they are looked up again
@@ -67,6 +71,11 @@ class Committed:
         with self._store.reading() as db:
             return dict(db.all(_COUNTS, account, action, since))
 
+    def unexpired(self, account: str, run: Run, now: float) -> int:
+        """As in `Rows`."""
+        with self._store.reading() as db:
+            return _unexpired(db, account, run, now)
+
     def put(self, id: str, row: Struct) -> None:
         """What is committed changes by entries only."""
         raise TypeError("committed rows change by appending entries")
@@ -79,7 +88,7 @@ class Committed:
         """As `put`."""
         raise TypeError("committed rows change by appending entries")
 
-    def drop_events(self, account: str, seq: int) -> None:
+    def drop_events(self, account: str, seq: int) -> int:
         """As `put`."""
         raise TypeError("committed rows change by appending entries")
 
@@ -131,10 +140,12 @@ class Pending:
         """As in `Rows`."""
         self._events.append((account, event))
 
-    def drop_events(self, account: str, seq: int) -> None:
+    def drop_events(self, account: str, seq: int) -> int:
         """As in `Rows`."""
+        mine = [event for whose, event in self._events if (whose, event.seq) == (account, seq)]
         self._events = [(whose, event) for whose, event in self._events if (whose, event.seq) != (account, seq)]
-        self.db.do(_DROP_EVENTS, account, seq)
+        stored: Iterable[int] = (points for (points,) in self.db.all(_DROP_EVENTS, account, seq))
+        return sum(event.points for event in mine) + sum(stored)
 
     def counts(self, account: str, action: str, since: float) -> dict[str, int]:
         """As in `Rows`."""
@@ -142,12 +153,17 @@ class Pending:
         stored.update(e.rule for whose, e in self._events if whose == account and e.action == action and e.time > since)
         return stored
 
+    def unexpired(self, account: str, run: Run, now: float) -> int:
+        """As in `Rows`."""
+        mine = (e for whose, e in self._events if whose == account and run.first <= e.seq <= run.last and e.expires > now)
+        return sum(event.points for event in mine) + _unexpired(self.db, account, run, now)
+
     def write(self, size: int) -> None:
         """Put all changes into the database, as of a log of `size` entries."""
         puts = [(NAMES[kind], id, canonical(row)) for (kind, id), row in self.changes.items() if row is not None]
         drops = [(NAMES[kind], id) for (kind, id), row in self.changes.items() if row is None]
         # `n` tells the events of one entry apart; an account cannot have two events of one entry at the same place.
-        events = [(whose, e.action, e.time, e.seq, n, e.rule) for n, (whose, e) in enumerate(self._events)]
+        events = [(whose, e.action, e.time, e.seq, n, e.rule, e.points, e.expires) for n, (whose, e) in enumerate(self._events)]
         for sql, rows in ((_PUT, puts), (_DROP, drops), (_ADD_EVENT, events)):
             if rows:
                 self.db.many(sql, rows)
@@ -182,13 +198,24 @@ def differences(store: Store, entries: Iterable[Entry]) -> list[str]:
     folded, stored = fold(entries).rows, Committed(store)
     wrong = [NAMES[kind] for kind in KINDS.values() if list(folded.each(kind)) != list(stored.each(kind))]
     with store.reading() as db:
-        events = db.all("SELECT account, action, time, seq, rule FROM history ORDER BY account, time, action, rule, seq")
+        events = db.all(
+            "SELECT account, action, time, seq, rule, points, expires FROM history ORDER BY account, time, action, rule, seq"
+        )
     return wrong + (["history"] if [tuple(row) for row in events] != _events(folded) else [])
 
 
 def _events(rows: Rows) -> list[tuple[Any, ...]]:
     history: dict[str, list[Event]] = rows.history  # type: ignore[attr-defined]  # a fold without rows of its own is in Memory
-    return [(whose, e.action, e.time, e.seq, e.rule) for whose in sorted(history) for e in sorted(history[whose])]
+    return [
+        (whose, e.action, e.time, e.seq, e.rule, e.points, e.expires)
+        for whose in sorted(history)
+        for e in sorted(history[whose])
+    ]
+
+
+def _unexpired(db: Connection, account: str, run: Run, now: float) -> int:
+    found: Any = db.one(_UNEXPIRED, account, run.since, run.until, run.first, run.last, now)
+    return int(found[0])
 
 
 def _row(db: Connection, kind: type[R], id: str) -> R | None:

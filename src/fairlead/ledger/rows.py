@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+import sys
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
@@ -25,14 +26,6 @@ class Key(Struct, frozen=True):
     prefix: str = ""
 
 
-class Strike(Struct, frozen=True):
-    """Points that count until `expires`, given by entry `seq`."""
-
-    points: int
-    expires: float | None
-    seq: int = -1
-
-
 class Step(Struct, frozen=True):
     """A rung of the ladder that entry `seq` said was reached. It falls when `points` fall below `at`."""
 
@@ -44,16 +37,31 @@ class Step(Struct, frozen=True):
     seq: int
 
 
-class Account(Struct, frozen=True):
-    """What is known of one account. `last` is the time of its last event; None: it has none."""
+class Run(Struct, frozen=True, array_like=True):
+    """`n` strikes that an account got one after the other: what they sum up to, without those that were taken back.
 
-    strikes: tuple[Strike, ...] = ()
+    Entries `first` to `last` gave them, between the times `since` and `until`. They expire between `soonest` and `latest`.
+    """
+
+    n: int
+    points: int
+    first: int
+    last: int
+    since: float
+    until: float
+    soonest: float
+    latest: float
+
+
+class Account(Struct, frozen=True):
+    """What is known of one account. `last` is the time of its last event; None: it has none.
+
+    Its strikes are in its history. Here are only sums of so many at a time that few are added up or looked for there.
+    """
+
+    strikes: tuple[Run, ...] = ()
     steps: tuple[Step, ...] = ()
     last: float | None = None
-
-    def points(self, now: float) -> int:
-        """The points that have not expired."""
-        return sum(s.points for s in self.strikes if s.expires is None or s.expires > now)
 
     def in_force(self, now: float) -> tuple[str, ...]:
         """The steps of the ladder that hold now. One that waits for an approval does not."""
@@ -138,18 +146,26 @@ KINDS: dict[str, type[Struct]] = {
 }
 NAMES = {kind: name for name, kind in KINDS.items()}
 #: Raised when the fold changes what it keeps, so that stored rows are folded anew.
-VERSION = 2
+VERSION = 3
 
 R = TypeVar("R", bound=Struct)
 
+#: The expiry of what never expires. Not infinity, which JSON lacks.
+NEVER = sys.float_info.max
+
 
 class Event(Struct, frozen=True, order=True):
-    """Something that was done to a request or an account, under a rule, by entry `seq`."""
+    """Something that was done to a request or an account, under a rule, by entry `seq`.
+
+    A strike gives `points` that count until `expires`; anything else gives none.
+    """
 
     time: float
     action: str
     rule: str
     seq: int = -1
+    points: int = 0
+    expires: float = 0.0
 
 
 class Rows(Protocol):
@@ -175,12 +191,16 @@ class Rows(Protocol):
         """Add to the history of an account."""
         ...
 
-    def drop_events(self, account: str, seq: int) -> None:
-        """Forget what entry `seq` added to the history of an account."""
+    def drop_events(self, account: str, seq: int) -> int:
+        """Forget what entry `seq` added to the history of an account, and say how many points that had given."""
         ...
 
     def counts(self, account: str, action: str, since: float) -> dict[str, int]:
         """How many events of an action lie after `since`, by rule."""
+        ...
+
+    def unexpired(self, account: str, run: Run, now: float) -> int:
+        """The points of a run that have not expired, from the history."""
         ...
 
 
@@ -219,13 +239,25 @@ class Memory:
         """As in `Rows`."""
         insort(self.history.setdefault(account, []), event)
 
-    def drop_events(self, account: str, seq: int) -> None:
+    def drop_events(self, account: str, seq: int) -> int:
         """As in `Rows`."""
-        if account in self.history:
-            self.history[account] = [event for event in self.history[account] if event.seq != seq]
+        events = self.history.get(account, [])
+        if any(event.seq == seq for event in events):
+            self.history[account] = [event for event in events if event.seq != seq]
+        return sum(event.points for event in events if event.seq == seq)
 
     def counts(self, account: str, action: str, since: float) -> dict[str, int]:
         """As in `Rows`."""
         events = self.history.get(account, [])
-        recent = events[bisect_right(events, since, key=lambda event: event.time) :]
+        recent = events[bisect_right(events, since, key=_time) :]
         return Counter(event.rule for event in recent if event.action == action)
+
+    def unexpired(self, account: str, run: Run, now: float) -> int:
+        """As in `Rows`."""
+        events = self.history.get(account, [])
+        given = events[bisect_left(events, run.since, key=_time) : bisect_right(events, run.until, key=_time)]
+        return sum(event.points for event in given if run.first <= event.seq <= run.last and event.expires > now)
+
+
+def _time(event: Event) -> float:
+    return event.time

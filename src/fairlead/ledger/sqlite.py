@@ -16,7 +16,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -63,10 +63,13 @@ class SqliteStore:
         self._writing, self._mutex = threading.Lock(), threading.Lock()
         if read_only and not path.exists():
             raise InputError(f"there is no ledger at {path}; `fairlead cycle` makes one")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; name a file in it, such as {path / 'ledger.db'}")
         try:
             if not read_only:
                 _make(path.parent)
                 self._turn = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+                make_private(path)
         except OSError as error:
             raise LedgerError(f"cannot write a ledger at {path}: {error.strerror}; name another place") from error
         with self._explained("open"):
@@ -210,6 +213,10 @@ class SqliteStore:
         try:
             yield
         except sqlite3.OperationalError as error:
+            if str(error) == "no such table: entries":
+                raise InputError(
+                    f"{self._path} holds no ledger; name another file, or let `fairlead cycle` make one"
+                ) from error
             code = error.sqlite_errorcode & 0xFF
             hint = _HINTS[code] if verb == "write to" and code in _HINTS else "this says nothing about its entries"
             raise LedgerError(f"cannot {verb} {self._path}: {error}; {hint}") from error
@@ -246,6 +253,15 @@ def _make(folder: Path) -> None:
             os.fsync(above)
         finally:
             os.close(above)
+
+
+def make_private(path: Path) -> None:
+    """A new file that only its owner may read; SQLite gives what it puts beside it the same mode.
+
+    One that exists is not opened: to close it would drop this process's locks on it (sqlite.org/howtocorrupt.html, 2.2).
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _identities(files: Sequence[Path]) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from fairlead.records.errors import LedgerError
 
 Row = tuple[Any, ...]
 #: The newest version of the tables. Tests hold it equal to the last of the migrations.
-SCHEMA = "0003"
+SCHEMA = "0004"
 
 
 class CommitUnknown(LedgerError):

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ TEXT_COLUMNS = (
     "text", "prompt", "prompt_text", "forbidden_prompt", "Behavior", "Goal", "test_case", "prompts_final", "Request",
     "user_input", "mutated_prompt", "test_case_prompt", "instruction", "question", "tweet", "data", "chosen",
 )  # fmt: skip
+# Names go into the ledger, so they are those that we write, and no more.
+_REASONER = re.compile(r"reasoner:[\w.:+/-]{1,100}", re.ASCII)
 _LONGEST_TEXT = 100_000
 _LONGEST_FILE = 512 * 1024 * 1024
 
@@ -54,7 +57,8 @@ def read_prompts(path: Path, policy: Policy) -> Prompts:
     An example's id is the file's digest and the line's number. An `id` in the file is not read: two files may count from 1,
     one may repeat itself, and an id that somebody chose can say more than the ledger should hold.
 
-    Labels, the first that is there: `labels: {RULE: true|false}`; `rule: RULE` with `verdict: violates|allowed` (`allowed`
+    `by: reasoner:NAME` says that a model gave the labels, and is then their source in place of the file's name. Labels, the
+    first that is there: `labels: {RULE: true|false}`; `rule: RULE` with `verdict: violates|allowed` (`allowed`
     without a rule means every rule); `hazard: CODE` of MLCommons, through the policy's `maps`; `label: safe`, every rule.
     Raises InputError when the file cannot be read at all or holds no usable line.
     """
@@ -139,6 +143,8 @@ def _example(row: Any, number: int, digest: str, source: str, taxonomy: _Taxonom
     labels = _labels(fields, taxonomy)
     if isinstance(labels, str):
         return BadLine(number, labels)
+    by = fields.get("by")
+    source = by if isinstance(by, str) and _REASONER.fullmatch(by) else source
     id, at, group = f"{digest[:8]}:{number}", f"file:{digest}#{number}", str(fields.get("group") or "")
     return Example(id, text, labels, source=source, group=group, at=at)
 

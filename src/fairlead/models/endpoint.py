@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import aiohttp
@@ -60,9 +61,18 @@ class _Models(Struct, frozen=True):
     data: list[_Model]
 
 
+class _Moderation(Struct, frozen=True):
+    category_scores: dict[str, float]
+
+
+class _Moderations(Struct, frozen=True):
+    results: list[_Moderation]
+
+
 _Decoded = TypeVar("_Decoded")
 _COMPLETION = msgspec.json.Decoder(Completion)
 _MODELS = msgspec.json.Decoder(_Models)
+_MODERATIONS = msgspec.json.Decoder(_Moderations)
 
 
 class Endpoint:
@@ -76,14 +86,17 @@ class Endpoint:
         api_key: str | None = None,
         timeout_s: float = _TIMEOUT_S,
         most_bytes: int = _MOST_BYTES,
+        response_format: Mapping[str, Any] | None = None,
     ) -> None:
         """`url` is the base as OpenAI's clients take it (`http://host:port/v1`); without a path `/v1` is added.
 
-        `timeout_s` bounds a whole exchange in seconds, `most_bytes` the body of an answer.
+        `timeout_s` bounds a whole exchange in seconds, `most_bytes` the body of an answer. `response_format` is asked of every
+        `answer`; a server that does not know it may refuse.
         """
         base = url.rstrip("/")
         self._base = base if base.count("/") > 2 else f"{base}/v1"
         self._model, self._most, self._timeout_s = model, most_bytes, timeout_s
+        self._format = {} if response_format is None else {"response_format": response_format}
         self._headers = {"content-type": "application/json", "accept-encoding": "identity"}
         if api_key:
             self._headers["authorization"] = f"Bearer {api_key}"
@@ -101,6 +114,7 @@ class Endpoint:
             "messages": [{"role": m.role, "content": m.content} for m in conversation.messages],
             "max_tokens": max_tokens,
             "temperature": temperature,
+            **self._format,
         }
         return (await self.complete(msgspec.json.encode(body))).choices[0].text
 
@@ -118,6 +132,14 @@ class Endpoint:
             if not choice.text:
                 raise UpstreamError("the model endpoint answered without text; look at its log")
         return completion
+
+    async def moderations(self, texts: Sequence[str]) -> list[dict[str, float]]:
+        """POST texts to `/moderations`; scores by category for each, in order. Raises UpstreamError, UpstreamTimeout."""
+        body = msgspec.json.encode({"model": self._model, "input": list(texts)})
+        results = self._decoded(_MODERATIONS, await self._exchange("POST", "/moderations", body)).results
+        if len(results) != len(texts):
+            raise UpstreamError(f"the model endpoint gave {len(results)} results on {len(texts)} texts; look at its log")
+        return [result.category_scores for result in results]
 
     async def models(self) -> list[str]:
         """The names of the models it offers. Raises UpstreamError."""

@@ -128,6 +128,7 @@ class Maps(_Strict, frozen=True):
     mlcommons: tuple[str, ...] = ()
     owasp_llm: tuple[str, ...] = ()
     llama_guard: tuple[str, ...] = ()
+    openai_moderation: tuple[str, ...] = ()
     nist: tuple[str, ...] = ()
     atlas: tuple[str, ...] = ()
 

@@ -233,7 +233,7 @@ class Attacked(Payload, frozen=True, tag="attack.made"):
 
 
 class Labelled(Payload, frozen=True, tag="label.given"):
-    """Somebody said what a text is. `by` is `reviewer:NAME` or `finding`.
+    """Somebody said what a text is. `by` is `reviewer:NAME`, `finding` or `reasoner:NAME`.
 
     `item` names the text, never holds it.
     """

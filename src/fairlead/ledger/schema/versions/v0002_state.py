@@ -10,6 +10,7 @@ from fairlead.ledger.proof import Tree
 revision = "0002"
 down_revision = "0001"
 
+_AT_ONCE = 2_000  # leaves that are in memory: a log may be long
 # Ids sort by their bytes on both, as Python sorts them.
 _Name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
@@ -44,7 +45,9 @@ def upgrade() -> None:
         "cursor", sa.Column("size", sa.BigInteger(), nullable=False), sa.Column("version", sa.Integer(), nullable=False)
     )
     db, tree = op.get_bind(), Tree()
-    for (leaf_hash,) in db.execute(sa.text("SELECT leaf FROM entries ORDER BY seq")):
-        for level, position, found in tree.add(bytes(leaf_hash)):
-            op.execute(roots.insert().values(level=level, position=position, hash=found))
+    leaves = db.execute(sa.text("SELECT leaf FROM entries ORDER BY seq").execution_options(stream_results=True))
+    for some in leaves.partitions(_AT_ONCE):
+        made = [root for (leaf,) in some for root in tree.add(bytes(leaf))]
+        if made:
+            db.execute(roots.insert(), [{"level": level, "position": at, "hash": found} for level, at, found in made])
     op.execute(cursor.insert().values(size=0, version=0))
