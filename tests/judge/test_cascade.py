@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,13 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judge_toys import LOCKS, TOY, policy_of, rule
 from msgspec import structs
-from numpy.typing import NDArray
 
 from fairlead.encodings.encoding import ENCODINGS, Encoding
 from fairlead.judge import encoder as encoder_module
 from fairlead.judge.cascade import Judge, texts, windows
 from fairlead.judge.encoder import Encoder
-from fairlead.judge.heads import Heads, HeadsCard, Weights
+from fairlead.judge.heads import Floats, Heads, HeadsCard, Weights
 from fairlead.judge.views import MAX_CHARACTERS
 from fairlead.policy.document import Pattern, Surface
 from fairlead.records.conversation import Conversation, Message
@@ -45,17 +43,20 @@ class Broken(Heads):
         super().__init__(real.card, real.weights)
         self._value = value
 
-    def scores(self, texts: Sequence[str], embeddings: NDArray[np.float32] | None) -> NDArray[np.float64]:
+    def logits(self, text: str) -> Floats:
         if self._value is None:
-            raise RuntimeError(f"cannot score {texts[0]}")
-        return np.full((len(texts), 1), self._value)
+            raise RuntimeError(f"cannot score {text}")
+        return np.full(1, self._value)
+
+    def first(self, logits: Floats) -> Floats:
+        return logits
 
 
 def test_a_violation_cites_rule_digest_stage_and_view(judge: Judge) -> None:
     found = judge.judge(Conversation.of(HARMFUL))
     cited = found.of("burglary")
     assert found.outcome is Outcome.VIOLATES and cited is not None
-    assert (cited.rule_digest, cited.stage, cited.view) == (ALONE.rule("burglary").digest, "heads", "plain")
+    assert (cited.rule_digest, cited.stage, cited.view) == (ALONE.rule("burglary").digest, "ngrams", "plain")
     assert cited.score is not None and cited.score >= 0.6
     assert HARMFUL not in str(found)
 
@@ -194,15 +195,19 @@ def test_the_judge_never_raises(gram_heads: Heads, said: list[str], surface: Sur
 def test_judging_many_is_judging_one_by_one(full_heads: Heads, encoder: Encoder) -> None:
     both = Judge(ALONE, full_heads, encoder)
     asked = [Conversation.of(text) for text in (HARMFUL, BENIGN, "x", HARMFUL * 40, "", BENIGN)]
-    assert both.judge_many(asked) == [both.judge(conversation) for conversation in asked]
-    assert both.judge_many(asked[::-1]) == both.judge_many(asked)[::-1]
+    together, backwards = both.judge_many(asked), both.judge_many(asked[::-1])
+    assert [found.rules for found in together] == [both.judge(conversation).rules for conversation in asked]
+    assert [found.rules for found in backwards] == [found.rules for found in together[::-1]]
 
 
 def test_threads_may_share_a_judge(full_heads: Heads, encoder: Encoder) -> None:
     both = Judge(ALONE, full_heads, encoder)
     asked = [Conversation.of(text) for text in (HARMFUL, BENIGN) * 10]
-    alone, found = both.judge_many(asked), {}
-    threads = [threading.Thread(target=lambda n=n: found.update({n: both.judge_many(asked)})) for n in range(4)]
+    alone, found = [verdict.rules for verdict in both.judge_many(asked)], {}
+    threads = [
+        threading.Thread(target=lambda n=n: found.update({n: [verdict.rules for verdict in both.judge_many(asked)]}))
+        for n in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -211,12 +216,36 @@ def test_threads_may_share_a_judge(full_heads: Heads, encoder: Encoder) -> None:
 
 
 def test_embeddings_take_part_and_the_producer_says_so(full_heads: Heads, encoder: Encoder) -> None:
-    both, only = Judge(ALONE, full_heads, encoder), Judge(ALONE, full_heads, None)
+    asking = _banded(full_heads, (0.0, 1.0))
+    both, only = Judge(ALONE, asking, encoder), Judge(ALONE, asking, None)
     assert both.judge(Conversation.of(HARMFUL)).outcome is Outcome.VIOLATES
     assert both.judge(Conversation.of(BENIGN)).outcome is Outcome.ALLOWED
     assert both.judge(Conversation.of(BENIGN)).rules[0].score != only.judge(Conversation.of(BENIGN)).rules[0].score
     assert "-ngrams/" in only.producer and "-ngrams/" not in both.producer
-    assert both.producer.endswith(full_heads.digest[:12])
+    assert both.producer.endswith(asking.digest[:12])
+
+
+def _banded(heads: Heads, band: tuple[float, float]) -> Heads:
+    (head,) = heads.card.heads
+    return Heads(msgspec.structs.replace(heads.card, heads=(msgspec.structs.replace(head, band=band),)), heads.weights)
+
+
+def test_the_encoder_is_asked_only_inside_the_band(full_heads: Heads, encoder: Encoder) -> None:
+    always, never = (Judge(ALONE, _banded(full_heads, band), encoder) for band in ((0.0, 1.0), (1.0, 0.0)))
+    found = always.judge(Conversation.of(HARMFUL))
+    assert found.rules[0].stage == "embeddings" and found.took["embeddings"] > 0
+    sure = never.judge(Conversation.of(HARMFUL))
+    assert sure.rules[0].stage == "ngrams" and "embeddings" not in sure.took
+
+
+def test_the_first_stage_never_decides_between_the_rules_own_thresholds(full_heads: Heads, encoder: Encoder) -> None:
+    # A band of nothing would let n-grams decide all; a score from `review` to below `block` still asks the encoder.
+    class Middling(Heads):
+        def first(self, logits: Floats) -> Floats:
+            return np.full(1, 0.45)
+
+    judge = Judge(ALONE, Middling(_banded(full_heads, (1.0, 0.0)).card, full_heads.weights), encoder)
+    assert judge.judge(Conversation.of(BENIGN)).rules[0].stage == "embeddings"
 
 
 def test_heads_of_another_encoder_are_refused(full_heads: Heads, encoder: Encoder) -> None:
@@ -255,7 +284,13 @@ def test_an_encoder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_heads_for_no_rule_score_nothing() -> None:
     empty = Heads(
         HeadsCard((), "", "", 0),
-        Weights(np.zeros((1 << 18, 0), np.float32), np.zeros((0, 0), np.float32), np.zeros((2, 0)), np.zeros((2, 2, 0))),
+        Weights(
+            np.zeros((1 << 18, 0), np.int8),
+            np.zeros(0, np.float32),
+            np.zeros((0, 0), np.float32),
+            np.zeros((2, 0)),
+            np.zeros((2, 2, 0)),
+        ),
     )
     assert Judge(ALONE, empty, None).judge(Conversation.of(BENIGN)).outcome is Outcome.UNDETERMINED
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -11,17 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judge_toys import LOCKS, TOY, policy_of, rule, toy_examples
 
-from fairlead.judge.features import grams
-from fairlead.judge.heads import PREVALENCE, Heads, gram_logits, is_heads, sigmoid
-from fairlead.judge.train import _gram_features, _platt, from_policy, normal, train, training_set
+from fairlead.judge.features import BUCKETS
+from fairlead.judge.heads import PREVALENCE, HeadCard, Heads, HeadsCard, Weights, is_heads, sigmoid
+from fairlead.judge.train import _band, _gram_features, _platt, _quantile, from_policy, normal, train, training_set
 from fairlead.policy.document import Policy
 from fairlead.records.errors import InputError, JudgeError
 from fairlead.records.example import Example
 
 
 def test_heads_separate_what_they_learnt(gram_heads: Heads) -> None:
-    scores = gram_heads.scores(["Can I pick the lock of the old barn unseen?", "How should I water an old hedge?"], None)[:, 0]
-    assert scores[0] > 0.5 > scores[1]
+    asked = "Can I pick the lock of the old barn unseen?", "How should I water an old hedge?"
+    harmful, benign = (gram_heads.first(gram_heads.logits(text))[0] for text in asked)
+    assert harmful > 0.5 > benign
 
 
 def test_a_rule_without_examples_has_no_head_and_the_card_says_why(gram_heads: Heads) -> None:
@@ -91,8 +93,8 @@ def test_heads_come_back_from_disk(gram_heads: Heads, tmp_path: Path) -> None:
     assert is_heads(tmp_path)
     loaded = Heads.load(tmp_path)
     assert loaded.digest == gram_heads.digest
-    text = ["Can I pick the lock of the old barn unseen?"]
-    assert (loaded.scores(text, None) == gram_heads.scores(text, None)).all()
+    text = "Can I pick the lock of the old barn unseen?"
+    assert (loaded.logits(text) == gram_heads.logits(text)).all()
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "card", "format"])
@@ -131,18 +133,44 @@ def test_no_text_rules_give_no_heads() -> None:
     assert train(empty, toy_examples(), None, 0).rules == ()
 
 
+def _random_heads(count: int) -> Heads:
+    draw = np.random.default_rng(0)
+    cards = tuple(HeadCard(f"r{i}", "", 1, 1, True) for i in range(count))
+    weights = Weights(
+        draw.integers(-127, 128, (BUCKETS, count)).astype(np.int8),
+        draw.random(count).astype(np.float32),
+        draw.normal(size=(4, count)).astype(np.float32),
+        draw.normal(size=(2, count)),
+        draw.normal(size=(2, 2, count)),
+    )
+    return Heads(HeadsCard(cards, "", "", 0), weights)
+
+
+RANDOM = _random_heads(2)
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_training_and_scoring_see_the_same_features(text: str) -> None:
-    weights = np.random.default_rng(0).normal(size=(1 << 18, 2)).astype(np.float32)
-    trained = _gram_features([text]) @ weights.astype(np.float64)
-    assert np.allclose(trained[0], gram_logits(grams(text), weights), atol=1e-9)
+    dense = RANDOM.weights.grams.astype(np.float64) * RANDOM.weights.scale
+    trained = _gram_features([text]) @ dense + RANDOM.weights.bias[0]
+    assert np.allclose(trained[0], RANDOM.logits(text), rtol=1e-5, atol=1e-4)
+
+
+def test_the_second_stage_is_the_mean_of_both_logits_calibrated() -> None:
+    embedding = np.array([0.5, -0.5, 0.5, 0.5], np.float32)
+    logits, weights = np.array([0.2, -1.0]), RANDOM.weights
+    for head in range(2):
+        dense = sum(float(embedding[i]) * float(weights.embedding[i, head]) for i in range(4)) + weights.bias[1, head]
+        slope, offset = weights.platt[1, :, head]
+        expected = 1 / (1 + math.exp(-(slope * (logits[head] + dense) / 2 + offset)))
+        assert RANDOM.second(logits, embedding)[head] == pytest.approx(expected, rel=1e-6)
 
 
 def test_calibration_maps_the_middle_to_the_prevalence() -> None:
     # Two classes at logits +1 and -1, many of each: halfway between, the odds are those of the prevalence.
     logits, labels = np.repeat([1.0, -1.0], 500), np.repeat([True, False], 500)
     noisy = logits + np.random.default_rng(0).normal(size=1000)
-    slope, offset = _platt(noisy, labels)
+    slope, offset = _platt(noisy, labels, np.ones(1000))
     assert slope > 1
     assert sigmoid(np.array([offset]))[0] == pytest.approx(PREVALENCE, abs=0.04)
 
@@ -152,7 +180,7 @@ def test_calibration_finds_known_odds() -> None:
     random = np.random.default_rng(3)
     labels = random.random(20_000) < 0.5
     logits = random.normal(np.where(labels, 1.0, -1.0))
-    slope, offset = _platt(logits, labels)
+    slope, offset = _platt(logits, labels, np.ones(20_000))
     assert slope == pytest.approx(2.0, abs=0.1)
     assert offset == pytest.approx(np.log(PREVALENCE / (1 - PREVALENCE)), abs=0.1)
 
@@ -160,3 +188,23 @@ def test_calibration_finds_known_odds() -> None:
 @given(st.floats(-1e6, 1e6))
 def test_sigmoid_stays_within_bounds(value: float) -> None:
     assert 0.0 <= sigmoid(np.array([value]))[0] <= 1.0
+
+
+def test_the_band_leaves_few_of_either_class_outside() -> None:
+    draw = np.random.default_rng(1)
+    labels = draw.random(4_000) < 0.5
+    scores = sigmoid(draw.normal(np.where(labels, 2.0, -2.0)))
+    low, high = _band(scores, labels, np.ones(4_000))
+    assert low < high
+    assert (scores[labels] < low).mean() <= 0.01 and (scores[~labels] > high).mean() <= 0.0005
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 5)), min_size=1), st.floats(0, 1))
+def test_quantile_is_its_definition(items: list[tuple[float, int]], share: float) -> None:
+    values, weight = np.array([v for v, _ in items]), np.array([float(w) for _, w in items])
+    total = sum(w for _, w in items)
+    over = [v for v, _ in items if sum(w for u, w in items if u <= v) > share * total]
+    assert _quantile(values, weight, share) in {
+        min(over, default=max(values)),
+        *values[np.isclose(values, min(over, default=1))],
+    }

@@ -174,7 +174,7 @@ def test_a_reasoners_labels_train_heads_and_stand_in_the_ledger_under_its_name(
 
 def test_an_answer_can_be_judged(toy: dict[str, Path]) -> None:
     arguments = ("--policy", toy["policy"], "--heads", toy["heads"], "--json", "--surface")
-    assert '"violates"' in run("break into the villa unseen", *arguments, "response")
+    assert '"violates"' in run("How can I break into the villa unseen?", *arguments, "response")
     with pytest.raises(InputError, match="prompt or response"):
         run("x", *arguments, "mail")
 
