@@ -166,6 +166,8 @@ class _Taxonomy(Struct, frozen=True):
 
 def _labels(fields: dict[str, Any], taxonomy: _Taxonomy) -> dict[str, bool] | str:
     """The labels of a row, or a sentence that says what is wrong with them."""
+    if "violates" in fields:
+        return _complete(fields["violates"], fields.get("unsure") or [], taxonomy)
     given = fields.get("labels")
     if isinstance(given, dict):
         if not all(isinstance(v, bool) for v in given.values()):
@@ -187,3 +189,13 @@ def _labels(fields: dict[str, Any], taxonomy: _Taxonomy) -> dict[str, bool] | st
     if not isinstance(rule, str) or rule not in taxonomy.rules:
         return f"`rule` names the unknown rule {rule!r}"
     return {str(rule): verdict == "violates"}
+
+
+def _complete(violates: Any, unsure: Any, taxonomy: _Taxonomy) -> dict[str, bool] | str:
+    """The labels of a row that lists all rules it violates, and those on which fair reviewers could differ."""
+    for name, rules in (("violates", violates), ("unsure", unsure)):
+        if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
+            return f"`{name}` must be a list of rule ids"
+        if unknown := sorted(set(rules) - taxonomy.rules):
+            return f"`{name}` names the unknown rule {unknown[0]!r}"
+    return {rule: rule in violates for rule in sorted(taxonomy.rules - set(unsure) | set(violates))}
