@@ -1,7 +1,7 @@
 """Signatures: the policy's patterns, looked for all at once.
 
-One RE2 set holds the `needs` of every pattern (its whole expression where it has none), so that a text is read once however many
-there are. A pattern whose `needs` was found is then looked for by itself. A set remembers each combination of expressions that
+One RE2 set holds the `needs` of every pattern (its whole expression where it has none), so that a text is read once however
+many there are. A pattern whose `needs` was found is then looked for by itself. A set remembers each combination of expressions that
 it is in the midst of, so expressions that often begin and seldom end make it slow: `needs` is there to keep them out of it.
 """
 
@@ -16,8 +16,8 @@ from msgspec import Struct
 from fairlead.policy.document import Rule
 from fairlead.records.errors import InputError
 
-# Bytes for the set's automaton, which is built from the texts that it reads, and anew when full. A set that cannot hold even one
-# state says that nothing matched, so the bound is far from our needs.
+# Bytes for the set's automaton, which is built from the texts that it reads, and anew when full. A set that cannot hold even
+# one state says that nothing matched, so the bound is far from our needs.
 _MEMORY = 32 << 20
 
 

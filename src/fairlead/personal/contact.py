@@ -51,7 +51,8 @@ _ADDRESSES = (
         r"\d(?: ?(?:bis|ter))?,? (?i:rue|avenue|boulevard|place|chemin|quai|impasse) ",
     ),
     (
-        rf"(?i:calle|avenida|rua|via|viale|piazza|plaza) (?:d[aeio]s? |de la |della? )?{_NAME}(?: {_NAME}){{0,2}},? \d{{1,5}}\b",
+        r"(?i:calle|avenida|rua|via|viale|piazza|plaza) (?:d[aeio]s? |de la |della? )?"
+        rf"{_NAME}(?: {_NAME}){{0,2}},? \d{{1,5}}\b",
         r"(?i:calle|avenida|rua|via|viale|piazza|plaza) (?:d[aeio]s? |de la |della? )?[A-Z\xc0-\xde]",
     ),
     (rf"{_NAME}(?: {_NAME})?,? (?:{_STATE}),? \d{{5}}(?:-\d{{4}})?", NUMBER),

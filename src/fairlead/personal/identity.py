@@ -87,7 +87,9 @@ RECOGNISERS = (
     Recogniser(
         "national_id", r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]", codicefiscale.is_valid, r"[A-Z]\d{2}[A-Z]\d{2}[A-Z]"
     ),
-    Recogniser("national_id", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] \d{2} \d{2} \d{2} [A-D]", needs=NUMBER),  # British, as it is printed
+    Recogniser(
+        "national_id", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] \d{2} \d{2} \d{2} [A-D]", needs=NUMBER
+    ),  # British, as it is printed
     Recogniser("national_id", labelled(_NATIONAL, r"[A-Z]{0,4}[0-9](?:[ ./\-]?[0-9A-Za-z]){4,18}"), _enough, label(_NATIONAL)),
     Recogniser("driver_licence", labelled(_LICENCE, r"[A-Z]{0,5}[0-9][0-9A-Z\-]{4,18}"), needs=label(_LICENCE)),
     Recogniser("passport", labelled(_PASSPORT, r"[A-Z]{0,3}[0-9]{6,9}[A-Z]?"), needs=label(_PASSPORT)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fairlead.personal.recogniser import TOKEN, Recogniser
+from fairlead.personal.recogniser import LONG, Recogniser
 
 _A = "[0-9A-Za-z]"
 _W = r"[0-9A-Za-z_\-]"
@@ -76,8 +76,8 @@ _PEM = (
 RECOGNISERS = (
     Recogniser("private_key", _PEM, needs=r"-----BEGIN |PuTTY-User-Key-File-"),
     Recogniser("jwt", _JWT, needs=r"\bey[IJ]"),
-    Recogniser("fairlead_key", _OURS, needs=TOKEN),
+    Recogniser("fairlead_key", _OURS, needs=LONG),
     Recogniser("cloud_key", r"[0-9A-Za-z_~.\-]{3}[78]Q~[0-9A-Za-z_~.\-]{31,34}", needs=r"[78]Q~"),  # an application of Azure's
-    Recogniser("cloud_key", "|".join(_CLOUDS.values()), needs=TOKEN),
-    Recogniser("api_token", "|".join(_SERVICES.values()), needs=TOKEN),
+    Recogniser("cloud_key", "|".join(_CLOUDS.values()), needs=LONG),
+    Recogniser("api_token", "|".join(_SERVICES.values()), needs=LONG),
 )

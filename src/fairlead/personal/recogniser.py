@@ -31,7 +31,7 @@ class Recogniser(Struct, frozen=True):
 
 #: What most data need: five digits with little between them, or a word as long as a key.
 NUMBER = r"\d[ ().\-/]{0,3}\d[ ().\-/]{0,3}\d[ ().\-/]{0,3}\d[ ().\-/]{0,3}\d"
-TOKEN = r"[0-9A-Za-z_+/=\-]{15}"
+LONG = r"[0-9A-Za-z_+/=\-]{15}"
 
 
 def digits(datum: str) -> str:
