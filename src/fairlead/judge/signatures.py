@@ -1,8 +1,8 @@
 """Signatures: the policy's patterns, looked for all at once.
 
-One RE2 set holds the `needs` of every pattern (its whole expression where it has none), so that a text is read once however
-many there are. A pattern whose `needs` was found is then looked for by itself. A set remembers each combination of expressions that
-it is in the midst of, so expressions that often begin and seldom end make it slow: `needs` is there to keep them out of it.
+One RE2 set holds the `needs` of every pattern, or its whole expression where it has none, so that a text is read once however
+many there are. A pattern whose part was found is then looked for by itself. A set has a state for each combination of
+expressions that have begun, so those that often begin and seldom end make it slow: `needs` keeps them out of it.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stdnum import bitcoin, iban, luhn
 
 from fairlead.personal.keccak import keccak_256
-from fairlead.personal.recogniser import NUMBER, LONG, Recogniser, digits, label, labelled
+from fairlead.personal.recogniser import LONG, NUMBER, Recogniser, digits, label, labelled
 
 _CARD = r"\d{14,16}|\d{4}[ \-]\d{4}[ \-]\d{4}[ \-]\d{4}|\d{4}[ \-]\d{6}[ \-]\d{4,5}"
 _IBAN = r"(?i:[A-Z]{2}\d{2} ?[0-9A-Z]{4})"
@@ -67,7 +67,10 @@ RECOGNISERS = (
     Recogniser("card", _CARD, _card, NUMBER),
     Recogniser("card", labelled(_CARD_WORDS, r"\d{12,19}"), luhn.is_valid, NUMBER),
     Recogniser("bank_account", labelled(_ACCOUNT, r"\d[\d \-]{4,20}\d"), needs=label(_ACCOUNT)),
-    Recogniser("wallet", r"[13][1-9A-HJ-NP-Za-km-z]{25,34}|(?:bc|BC)1[0-9A-Za-z]{11,71}", _bitcoin, r"[13][1-9A-HJ-NP-Za-km-z]{8}|(?:bc|BC)1"),
+    Recogniser(
+        "wallet", r"[13][1-9A-HJ-NP-Za-km-z]{25,34}|(?:bc|BC)1[0-9A-Za-z]{11,71}", _bitcoin,
+        r"[13][1-9A-HJ-NP-Za-km-z]{8}|(?:bc|BC)1",
+    ),
     Recogniser("wallet", r"0x[0-9a-fA-F]{40}", _ethereum, LONG),
     Recogniser("wallet", r"4[0-9AB][1-9A-HJ-NP-Za-km-z]{93}", needs=LONG),  # Monero
 )  # fmt: skip
