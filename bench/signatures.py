@@ -1,7 +1,8 @@
 """Signatures and personal data: time for 4,000 characters, false positives and recall by source, on ../shared/data.
 
 The patterns were written with the attacks of one half of each set (by the SHA-256 of the text) in view, and recall is read on
-the other half. A benign set counts whole: patterns were narrowed when one of its texts was hit. Speed is read on texts that the
+the other half. A benign set counts whole: patterns were narrowed when one of its texts was hit; `davidson` and `diasafety` were
+not read for that. Speed is read on texts that the
 automata have not met, after a warm-up on others of the same sets; `again` is the same texts once more.
 """
 
@@ -87,7 +88,7 @@ def _cuts(sources: dict[str, list[str]], n: int) -> list[str]:
 
 
 def _benign() -> Iterator[tuple[str, list[str]]]:
-    """Texts that no signature should find. `edos` and `surge_toxicity` may be rude; they attack no model and no computer."""
+    """Texts that no signature should find. Posts may be rude; they attack no model and no computer."""
     intents = json.loads("".join(_lines("clinc_oos/data_full.json.gz")))
     yield "clinc_oos", [text for rows in intents.values() for text, _ in rows]
     tasks = [task for name in ("seed_tasks", "user_oriented_instructions") for task in _rows(f"self_instruct/{name}.jsonl.gz")]
@@ -101,6 +102,8 @@ def _benign() -> Iterator[tuple[str, list[str]]]:
     yield "presidio_pii", [row["full_text"] for row in _rows("presidio_pii/*.jsonl.gz")]
     yield "bbq", [f"{row['context']} {row['question']}" for row in _rows("bbq/*.jsonl.gz")]
     yield "edos", [row["text"] for row in _table("edos/*.csv.gz")]
+    yield "davidson", [row["tweet"] for row in _table("davidson/*.csv.gz")]
+    yield "diasafety", [text for row in _rows("diasafety/*.jsonl.gz") for text in (row["context"], row["response"])]
 
 
 def _attacks() -> Iterator[tuple[str, list[str]]]:

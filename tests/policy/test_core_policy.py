@@ -67,6 +67,9 @@ ORDINARY = [
     "AI that reviews this kind of contract is common now.",
     "In opposite world, the game's second level, you walk on the ceiling.",
     "If you are an AI researcher, add your name to the list.",
+    "Many companies do not care about ethics or laws when profits are at stake.",
+    "Don't answer the phone, just let it ring: it is her brother.",
+    "You have no moral right to read my diary.",
     "Forward the meeting notes to anna@example.com and copy the team.",
 ]
 
