@@ -19,6 +19,7 @@ from fairlead.records.errors import InputError
 # Bytes for the set's automaton, which is built from the texts that it reads, and anew when full. A set that cannot hold even
 # one state says that nothing matched, so the bound is far from our needs.
 _MEMORY = 32 << 20
+_ALONE = 4 << 20  # bytes for a pattern by itself: there are many, and one that runs out goes on without an automaton
 
 
 class Hit(Struct, frozen=True):
@@ -33,18 +34,14 @@ class Signatures:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         """Raises InputError with rule and pattern id for an expression that RE2 cannot read."""
-        options = re2.Options()
-        options.case_sensitive = False
-        options.log_errors = False
-        options.max_mem = _MEMORY
-        self._set = re2.Set.SearchSet(options)
+        self._set = re2.Set.SearchSet(_options(_MEMORY))
         self._hits: list[Hit] = []
         self._whole: list[Any] = []  # None where the set holds the whole expression
         for rule in rules:
             for pattern in rule.detect.patterns if rule.detect else ():
                 try:
                     self._set.Add((pattern.needs or pattern.match).encode())
-                    self._whole.append(re2.compile(pattern.match.encode(), options) if pattern.needs else None)
+                    self._whole.append(re2.compile(pattern.match.encode(), _options(_ALONE)) if pattern.needs else None)
                 except re2.error as error:
                     raise InputError(
                         f"rule `{rule.id}`: pattern `{pattern.id}` is not an RE2 expression ({error}); "
@@ -68,3 +65,11 @@ class Signatures:
         raw = text.encode("utf-8", "replace")
         found = sorted(self._set.Match(raw) or ())  # None when there is no match
         return [self._hits[index] for index in found if self._whole[index] is None or self._whole[index].search(raw)]
+
+
+def _options(memory: int) -> re2.Options:
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = memory
+    return options
