@@ -26,7 +26,7 @@ WITHHELD = "[withheld]"
 
 _ROUNDS = 8
 _LONG = 2_000  # characters
-_MEMORY = 8 << 20  # bytes for the automaton of a set of patterns: it is built from what it reads, and anew when full
+_MEMORY = 32 << 20  # bytes for the automaton of a set of patterns: it is built from what it reads, and anew when full
 
 
 def find(text: str) -> list[Span]:
