@@ -36,7 +36,7 @@ def test_the_last_line_is_one_json_object_and_a_missing_figure_fails(capsys: pyt
 
 
 def test_every_stage_has_a_benchmark_and_every_bar_a_benchmark() -> None:
-    stages = {"policy", "ledger", "judge", "align", "redteam", "gateway", "discover", "cycle"}
+    stages = {"policy", "ledger", "judge", "signatures", "align", "redteam", "gateway", "discover", "cycle"}
     for stage in stages:
         assert BARS.with_name(f"{stage}.py").is_file()
         assert bars(stage), f"{stage} has no bar"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import re2
 from canaries import CANARIES, Canary
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,15 +83,30 @@ def test_a_text_in_which_nothing_is_found_is_unchanged(text: str) -> None:
 
 
 @given(texts)
-def test_looking_only_where_the_set_matched_finds_what_every_pattern_finds(text: str) -> None:
+def test_looking_only_where_something_needed_was_found_finds_what_every_pattern_finds(text: str) -> None:
     read = module._folded(text)
     every = sorted((*at, rank) for rank in range(len(RECOGNISERS)) for at in module._all(rank, read, read.encode("latin-1")))
     assert find(text) == list(module._merged(every))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@given(seed=seeds)
+def test_what_a_pattern_needs_is_in_whatever_it_matches(kind: str, seed: int) -> None:
+    raw = module._folded(CANARIES[kind](random.Random(seed))).encode("latin-1")
+    for pattern, recogniser in zip(module._PATTERNS, RECOGNISERS, strict=True):
+        if found := pattern.search(raw):
+            around = raw[max(0, found.start() - 1) : found.end() + 1]  # for what stands at the edge of a word
+            assert re2.compile(recogniser.needs.encode("latin-1"), module._OPTIONS).search(around), recogniser.pattern
+
+
 @given(st.text())
 def test_folding_keeps_every_offset(text: str) -> None:
     assert len(module._folded(text).encode("latin-1")) == len(text)
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_folding_looks_up_each_character(text: str) -> None:
+    assert module._folded(text) == text.translate(module._FOLD)
 
 
 def test_a_text_that_does_not_come_to_rest_is_withheld(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,10 @@ def said(before: Policy, after: Policy) -> list[tuple[str, str]]:
             ],
         ),
         (
+            {"detect": structs.replace(RULE.detect, personal=("card", "iban"))},
+            [(EVERYBODY, "rule r: violates by personal data of the kinds: card, iban, was empty")],
+        ),
+        (
             {"act": {**RULE.act, "low": (Act("safe_complete"),)}},
             [(LOW, "rule r: a violation meets [safe_complete], was [block] (looser)")],
         ),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from fairlead.policy.act import STRICTNESS, Act
 from fairlead.policy.decide import ORDER, Ruling, decide
-from fairlead.policy.document import Detect, Policy, Rule
+from fairlead.policy.document import Detect, Pattern, Policy, Rule
 from fairlead.policy.evaluator import by_score
 from fairlead.policy.state import State
 from fairlead.policy.weaker import weaker
@@ -62,3 +63,16 @@ def test_a_lower_threshold_is_weaker_where_a_violation_is_only_noted() -> None:
     act = {"low": (Act("flag"),), "high": (Act("block"),)}
     before, after = (Rule("r", act, detect=Detect("harm.r", 0.5, block), state=State("enforce")) for block in (0.8, 0.7))
     assert list(weaker(before, after, TIERS)) == ["at a score of 0.7 low meets [flag] in place of review"]
+
+
+def test_other_patterns_and_fewer_kinds_of_personal_data_are_weaker() -> None:
+    """`needs` narrows a pattern, so another one cannot be compared."""
+    act = {"low": (Act("block"),)}
+    held = Detect("harm.r", 0.5, 0.8, patterns=(Pattern("p", "a+b"),), personal=("card", "iban"))
+    before = Rule("r", act, detect=held)
+    for other, how in (
+        (structs.replace(held, patterns=(Pattern("p", "a+b", needs="b"),)), ["its patterns p are gone or changed"]),
+        (structs.replace(held, personal=("iban",)), ["it no longer looks for card"]),
+        (structs.replace(held, personal=("iban", "card", "email")), []),
+    ):
+        assert list(weaker(before, structs.replace(before, detect=other), TIERS)) == how

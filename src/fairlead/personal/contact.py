@@ -6,7 +6,7 @@ import ipaddress
 
 import phonenumbers
 
-from fairlead.personal.recogniser import Recogniser, digits, labelled
+from fairlead.personal.recogniser import NUMBER, Recogniser, digits, labelled
 
 _LETTER = r"A-Za-z\xc0-\xff"
 _EMAIL = (
@@ -36,16 +36,33 @@ _STREET = (
 _NAME = rf"[A-Z\xc0-\xde][0-9{_LETTER}'\-]{{0,24}}\.?"
 _UNIT = r"(?:,? {1,2}(?i:apt|apartment|suite|ste|unit|flat|floor|fl|room|rm)\.? ?#?[0-9A-Za-z\-]{1,6})?"
 _STATE = r"A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]"
+# Each with what it needs.
 _ADDRESSES = (
-    rf"\d{{1,5}}[A-Za-z]? (?:[NSEW]\.? )?(?:{_NAME} ){{1,3}}{_STREET}\b\.?{_UNIT}",
-    rf"{_NAME}(?:(?i:stra\xdfe|strasse|str\.|weg|gasse|allee|platz|straat|laan|gatan|vej|vejen)) \d{{1,4}} ?[a-z]?\b",
-    rf"\d{{1,4}}(?: ?(?:bis|ter))?,? (?i:rue|avenue|boulevard|place|chemin|quai|impasse) (?:d[eu]s? |de la |de l')?{_NAME}",
-    rf"(?i:calle|avenida|rua|via|viale|piazza|plaza) (?:d[aeio]s? |de la |della? )?{_NAME}(?: {_NAME}){{0,2}},? \d{{1,5}}\b",
-    rf"{_NAME}(?: {_NAME})?,? (?:{_STATE}),? \d{{5}}(?:-\d{{4}})?",
-    r"\b(?i:p\.? ?o\.? box) \d{1,7}",
-    r"\b(?:PSC|CMR|Unit) \d{1,5},? Box \d{1,5}(?:\s[ADF]PO A[AEP] \d{5})?",
-    r"\b(?:GIR 0AA|[A-PR-UWYZ](?:[0-9]{1,2}|[A-HK-Y][0-9]{1,2}|[0-9][A-HJKPSTUW]|[A-HK-Y][0-9][ABEHMNPRVWXY])"
-    r" [0-9][ABD-HJLNP-UW-Z]{2})",
+    (
+        rf"\d{{1,5}}[A-Za-z]? (?:[NSEW]\.? )?(?:{_NAME} ){{1,3}}{_STREET}\b\.?{_UNIT}",
+        r"\d[A-Za-z]? (?:[NSEW]\.? )?[A-Z\xc0-\xde]",
+    ),
+    (
+        rf"{_NAME}(?:(?i:stra\xdfe|strasse|str\.|weg|gasse|allee|platz|straat|laan|gatan|vej|vejen)) \d{{1,4}} ?[a-z]?\b",
+        r"(?i:stra\xdfe|strasse|str\.|weg|gasse|allee|platz|straat|laan|gatan|vej|vejen) \d",
+    ),
+    (
+        rf"\d{{1,4}}(?: ?(?:bis|ter))?,? (?i:rue|avenue|boulevard|place|chemin|quai|impasse) (?:d[eu]s? |de la |de l')?{_NAME}",
+        r"\d(?: ?(?:bis|ter))?,? (?i:rue|avenue|boulevard|place|chemin|quai|impasse) ",
+    ),
+    (
+        r"(?i:calle|avenida|rua|via|viale|piazza|plaza) (?:d[aeio]s? |de la |della? )?"
+        rf"{_NAME}(?: {_NAME}){{0,2}},? \d{{1,5}}\b",
+        r"(?i:calle|avenida|rua|via|viale|piazza|plaza) (?:d[aeio]s? |de la |della? )?[A-Z\xc0-\xde]",
+    ),
+    (rf"{_NAME}(?: {_NAME})?,? (?:{_STATE}),? \d{{5}}(?:-\d{{4}})?", NUMBER),
+    (r"\b(?i:p\.? ?o\.? box) \d{1,7}", r"(?i:box) \d"),
+    (r"\b(?:PSC|CMR|Unit) \d{1,5},? Box \d{1,5}(?:\s[ADF]PO A[AEP] \d{5})?", r"(?i:box) \d"),
+    (
+        r"\b(?:GIR 0AA|[A-PR-UWYZ](?:[0-9]{1,2}|[A-HK-Y][0-9]{1,2}|[0-9][A-HJKPSTUW]|[A-HK-Y][0-9][ABEHMNPRVWXY])"
+        r" [0-9][ABD-HJLNP-UW-Z]{2})",
+        r" [0-9][A-Z]{2}",
+    ),
 )
 _BYTE = r"[0-9A-Fa-f]{2}"
 # Six bytes: more are a fingerprint.
@@ -103,15 +120,15 @@ def _device(datum: str) -> bool:
 
 
 RECOGNISERS = (
-    Recogniser("email", _EMAIL, _email),
-    Recogniser("ip", r"\d{1,3}(?:\.\d{1,3}){3}", _public),
-    Recogniser("ip", r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,34}(?:\.\d{1,3}){0,3}", _public),
-    Recogniser("mac", _MAC, _device),
-    Recogniser("phone", _ABROAD, _abroad),
-    Recogniser("phone", _AMERICA, _america),
-    Recogniser("phone", _GROUPED),
-    Recogniser("phone", labelled(_PHONE_WORDS, _LOCAL), _said_to_be_phone),
-    Recogniser("phone", rf"\b(?i:call|ring|dial)[: ]{{1,2}}({_LOCAL})", _said_to_be_phone),
-    Recogniser("phone", rf"({_LOCAL})[ ,]?[ \-(]{{1,2}}(?i:office|fax|mobile|cell|phone|tel)\b", _said_to_be_phone),
-    *(Recogniser("address", pattern) for pattern in _ADDRESSES),
+    Recogniser("email", _EMAIL, _email, r"@|%40|[\[(] ?at ?[\])]"),
+    Recogniser("ip", r"\d{1,3}(?:\.\d{1,3}){3}", _public, r"\d\.\d{1,3}\.\d"),
+    Recogniser("ip", r"[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{2,34}(?:\.\d{1,3}){0,3}", _public, r"[0-9A-Fa-f]:[0-9A-Fa-f:]{2}"),
+    Recogniser("mac", _MAC, _device, r"[0-9A-Fa-f][:\-][0-9A-Fa-f]{2}[:\-]"),
+    Recogniser("phone", _ABROAD, _abroad, NUMBER),
+    Recogniser("phone", _AMERICA, _america, NUMBER),
+    Recogniser("phone", _GROUPED, needs=NUMBER),
+    Recogniser("phone", labelled(_PHONE_WORDS, _LOCAL), _said_to_be_phone, NUMBER),
+    Recogniser("phone", rf"\b(?i:call|ring|dial)[: ]{{1,2}}({_LOCAL})", _said_to_be_phone, NUMBER),
+    Recogniser("phone", rf"({_LOCAL})[ ,]?[ \-(]{{1,2}}(?i:office|fax|mobile|cell|phone|tel)\b", _said_to_be_phone, NUMBER),
+    *(Recogniser("address", pattern, needs=needs) for pattern, needs in _ADDRESSES),
 )

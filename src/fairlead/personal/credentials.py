@@ -7,7 +7,7 @@ from collections import Counter
 
 import re2
 
-from fairlead.personal.recogniser import Recogniser
+from fairlead.personal.recogniser import LONG, Recogniser
 
 # The secret half of a cloud's key has no mark of its own: it is known by the name before it.
 _CLOUD = (
@@ -76,16 +76,25 @@ def _entropy(datum: str) -> float:
 
 
 RECOGNISERS = (
-    Recogniser("cloud_key", _CLOUD),
-    Recogniser("authorization", _HEADER),
-    Recogniser("authorization", r"\b(?i:bearer) ([0-9A-Za-z+/=._~\-]{16,})"),
-    Recogniser("authorization", r"\bBasic ([0-9A-Za-z+/]{8,}={1,2})"),
-    Recogniser("cookie", r"(?i:cookie):[ \t]{0,4}([0-9A-Za-z_.\-]{1,64}=[^\r\n]{4,})"),
-    Recogniser("url_credentials", r"[a-zA-Z][0-9a-zA-Z+.\-]{1,20}://([^\s/:@\[\]]{0,64}:[^\s/\[\]]{1,256})@"),
-    Recogniser("secret", _IN_URL),
-    Recogniser("secret", rf"(?:\b|_){_MAY_HIDE}{_IS}({_QUOTED}|[^\s\"'`]{{8,}})", _token),
-    Recogniser("password", rf"(?:\b|_){_MUST_HIDE}{_IS}({_QUOTED}|[^\s\"'`]{{3,}})", _password),
-    Recogniser("password", rf"\b{_MUST_HIDE} (?i:is|was)[: ]{{1,2}}({_QUOTED}|[^\s\"'`]{{5,}})", _said),
-    Recogniser("secret", rf"{_KEY_LIKE}[^\n\[\]]{{0,40}}?\b([0-9A-Za-z+/_\-]{{20,200}}={{0,2}})", _random),
-    Recogniser("seed_phrase", _SEED),
+    Recogniser("cloud_key", _CLOUD, needs=r"(?i:aws_?secret|secret_?access|session_?token|account_?key|shared_?access)"),
+    Recogniser("authorization", _HEADER, needs=r"(?i:authorization)"),
+    Recogniser("authorization", r"\b(?i:bearer) ([0-9A-Za-z+/=._~\-]{16,})", needs=r"(?i:bearer) "),
+    Recogniser("authorization", r"\bBasic ([0-9A-Za-z+/]{8,}={1,2})", needs=r"Basic "),
+    Recogniser("cookie", r"(?i:cookie):[ \t]{0,4}([0-9A-Za-z_.\-]{1,64}=[^\r\n]{4,})", needs=r"(?i:cookie):"),
+    Recogniser(
+        "url_credentials",
+        r"[a-zA-Z][0-9a-zA-Z+.\-]{1,20}://([^\s/:@\[\]]{0,64}:[^\s/\[\]]{1,256})@",
+        needs=r"://[^\s/:@\[\]]*:",
+    ),
+    Recogniser("secret", _IN_URL, needs=r"[?&][0-9A-Za-z_\-]{1,20}="),
+    Recogniser("secret", rf"(?:\b|_){_MAY_HIDE}{_IS}({_QUOTED}|[^\s\"'`]{{8,}})", _token, rf"(?:\b|_){_MAY_HIDE}{_IS}"),
+    Recogniser("password", rf"(?:\b|_){_MUST_HIDE}{_IS}({_QUOTED}|[^\s\"'`]{{3,}})", _password, rf"(?:\b|_){_MUST_HIDE}{_IS}"),
+    Recogniser(
+        "password",
+        rf"\b{_MUST_HIDE} (?i:is|was)[: ]{{1,2}}({_QUOTED}|[^\s\"'`]{{5,}})",
+        _said,
+        rf"\b{_MUST_HIDE} (?i:is|was)[: ]",
+    ),
+    Recogniser("secret", rf"{_KEY_LIKE}[^\n\[\]]{{0,40}}?\b([0-9A-Za-z+/_\-]{{20,200}}={{0,2}})", _random, LONG),
+    Recogniser("seed_phrase", _SEED, needs=r"(?i:(?:seed|recovery|secret|backup) (?:phrase|words)|mnemonic)"),
 )

@@ -6,8 +6,10 @@ data in pictures; data that is encoded, spelt out or broken by characters that a
 
 from __future__ import annotations
 
+import codecs
 import unicodedata
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import re2
 
@@ -24,14 +26,14 @@ WITHHELD = "[withheld]"
 
 _ROUNDS = 8
 _LONG = 2_000  # characters
-_MEMORY = 64 << 20  # bytes for the automaton of all patterns together: it is built from what it reads, and anew when full
+_MEMORY = 32 << 20  # bytes for the automaton of a set of patterns: it is built from what it reads, and anew when full
 
 
 def find(text: str) -> list[Span]:
     """What is found, from left to right, without overlap: where two meet, all of both is of the more specific kind."""
     read = _folded(text)
     raw = read.encode("latin-1")
-    return list(_merged(sorted((*at, rank) for rank in _SET.Match(raw) or () for at in _all(rank, read, raw))))
+    return list(_merged(sorted((*at, rank) for rank in _ranks(raw) for at in _all(rank, read, raw))))
 
 
 def mask(text: str) -> str:
@@ -133,10 +135,22 @@ class _Fold(dict[int, int]):
 
 
 _FOLD = _Fold()
+_LATIN = bytes(_FOLD[code] for code in range(256))
+
+
+def _fold_rest(error: UnicodeError) -> tuple[str, int]:
+    """What Latin-1 cannot encode, folded."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return error.object[error.start : error.end].translate(_FOLD), error.end
+
+
+codecs.register_error("fairlead.fold", _fold_rest)
 
 
 def _folded(text: str) -> str:
-    return text if text.isascii() else text.translate(_FOLD)
+    """`text.translate(_FOLD)`, which looks up each character; here only those beyond Latin-1 are."""
+    return text if text.isascii() else text.encode("latin-1", "fairlead.fold").translate(_LATIN).decode("latin-1")
 
 
 def _options() -> re2.Options:
@@ -147,9 +161,25 @@ def _options() -> re2.Options:
     return options
 
 
+def _set(patterns: Iterable[str]) -> Any:
+    found = re2.Set.SearchSet(_OPTIONS)
+    for pattern in patterns:
+        found.Add(pattern.encode("latin-1"))
+    found.Compile()
+    return found
+
+
+def _ranks(raw: bytes) -> Iterator[int]:
+    """The recognisers whose pattern is somewhere in the text. Most texts hold nothing that one of them needs."""
+    for needed in _NEEDS.Match(raw) or ():
+        ranks, patterns = _GROUPS[needed]
+        yield from (ranks[index] for index in patterns.Match(raw) or ())
+
+
 _OPTIONS = _options()
 _PATTERNS = [re2.compile(recogniser.pattern.encode("latin-1"), _OPTIONS) for recogniser in RECOGNISERS]
-_SET = re2.Set.SearchSet(_OPTIONS)
-for _recogniser in RECOGNISERS:
-    _SET.Add(_recogniser.pattern.encode("latin-1"))
-_SET.Compile()
+_RANKS: dict[str, list[int]] = {}  # of the recognisers that need the same
+for _rank, _recogniser in enumerate(RECOGNISERS):
+    _RANKS.setdefault(_recogniser.needs, []).append(_rank)
+_NEEDS = _set(_RANKS)
+_GROUPS = [(ranks, _set(RECOGNISERS[rank].pattern for rank in ranks)) for ranks in _RANKS.values()]

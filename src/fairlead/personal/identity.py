@@ -22,7 +22,7 @@ from stdnum.no import fodselsnummer
 from stdnum.se import personnummer
 from stdnum.us import itin, ssn
 
-from fairlead.personal.recogniser import Recogniser, digits, labelled
+from fairlead.personal.recogniser import NUMBER, Recogniser, digits, label, labelled
 
 
 def _enough(datum: str) -> bool:
@@ -37,11 +37,9 @@ def _american(datum: str) -> bool:
 _SHOWN = (
     (r"\d{3}-\d{2}-\d{4}", _american),
     (r"[2-9]\d{3}[ \-]\d{4}[ \-]\d{4}", aadhaar.is_valid),
-    (r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]", pan.is_valid),
     (r"\d{8}-?[A-HJ-NP-TV-Z]", dni.is_valid),
     (r"[XYZ]-?\d{7}-?[A-Z]", nie.is_valid),
     (r"[12] ?\d{2} ?\d{2} ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}", nir.is_valid),
-    (r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]", codicefiscale.is_valid),
     (r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}", nn.is_valid),
     (r"(?:\d{2})?\d{6}[\-+]\d{4}", personnummer.is_valid),
     (r"\d{6} \d{5}", fodselsnummer.is_valid),
@@ -84,13 +82,19 @@ _DATE = (
 )
 
 RECOGNISERS = (
-    *(Recogniser("national_id", pattern, holds) for pattern, holds in _SHOWN),
-    Recogniser("national_id", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] \d{2} \d{2} \d{2} [A-D]"),  # British, as it is printed
-    Recogniser("national_id", labelled(_NATIONAL, r"[A-Z]{0,4}[0-9](?:[ ./\-]?[0-9A-Za-z]){4,18}"), _enough),
-    Recogniser("driver_licence", labelled(_LICENCE, r"[A-Z]{0,5}[0-9][0-9A-Z\-]{4,18}")),
-    Recogniser("passport", labelled(_PASSPORT, r"[A-Z]{0,3}[0-9]{6,9}[A-Z]?")),
+    *(Recogniser("national_id", pattern, holds, NUMBER) for pattern, holds in _SHOWN),
+    Recogniser("national_id", r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]", pan.is_valid, r"[A-Z]\d{4}[A-Z]"),
+    Recogniser(
+        "national_id", r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]", codicefiscale.is_valid, r"[A-Z]\d{2}[A-Z]\d{2}[A-Z]"
+    ),
+    Recogniser(
+        "national_id", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] \d{2} \d{2} \d{2} [A-D]", needs=NUMBER
+    ),  # British, as it is printed
+    Recogniser("national_id", labelled(_NATIONAL, r"[A-Z]{0,4}[0-9](?:[ ./\-]?[0-9A-Za-z]){4,18}"), _enough, label(_NATIONAL)),
+    Recogniser("driver_licence", labelled(_LICENCE, r"[A-Z]{0,5}[0-9][0-9A-Z\-]{4,18}"), needs=label(_LICENCE)),
+    Recogniser("passport", labelled(_PASSPORT, r"[A-Z]{0,3}[0-9]{6,9}[A-Z]?"), needs=label(_PASSPORT)),
     # The machine-readable lines of a passport.
-    Recogniser("passport", r"P[A-Z<][A-Z<]{3}[A-Z<]{39}(?:\s[0-9A-Z<]{44})?"),
-    Recogniser("birth_date", labelled(_BORN, _DATE)),
-    Recogniser("imei", labelled(r"(?i:imei|device id)", r"\d{2}[ \-]?\d{6}[ \-]?\d{6}[ \-]?\d"), imei.is_valid),
+    Recogniser("passport", r"P[A-Z<][A-Z<]{3}[A-Z<]{39}(?:\s[0-9A-Z<]{44})?", needs=r"[A-Z<]{15}"),
+    Recogniser("birth_date", labelled(_BORN, _DATE), needs=label(_BORN)),
+    Recogniser("imei", labelled(r"(?i:imei|device id)", r"\d{2}[ \-]?\d{6}[ \-]?\d{6}[ \-]?\d"), imei.is_valid, NUMBER),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fairlead.personal.recogniser import Recogniser
+from fairlead.personal.recogniser import LONG, Recogniser
 
 _A = "[0-9A-Za-z]"
 _W = r"[0-9A-Za-z_\-]"
@@ -11,7 +11,6 @@ _H = "[0-9a-f]"
 _CLOUDS = {
     "Alibaba": rf"LTAI{_A}{{16,24}}",
     "AWS": r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}",
-    "Azure application": r"[0-9A-Za-z_~.\-]{3}[78]Q~[0-9A-Za-z_~.\-]{31,34}",
     "Azure resource": r"[0-9A-Za-z+/]{76}(?:\+ASt|\+AMC|AzSe|AzFu|ACDb|AIoT|APIM|ACRD)[0-9A-Za-z+/]{4,6}={0,2}",
     "Databricks": rf"dapi{_H}{{32}}(?:-\d)?",
     "DigitalOcean": rf"do[opr]_v1_{_H}{{64}}",
@@ -75,9 +74,10 @@ _PEM = (
 )
 
 RECOGNISERS = (
-    Recogniser("private_key", _PEM),
-    Recogniser("jwt", _JWT),
-    Recogniser("fairlead_key", _OURS),
-    Recogniser("cloud_key", "|".join(_CLOUDS.values())),
-    Recogniser("api_token", "|".join(_SERVICES.values())),
+    Recogniser("private_key", _PEM, needs=r"-----BEGIN |PuTTY-User-Key-File-"),
+    Recogniser("jwt", _JWT, needs=r"\bey[IJ]"),
+    Recogniser("fairlead_key", _OURS, needs=LONG),
+    Recogniser("cloud_key", r"[0-9A-Za-z_~.\-]{3}[78]Q~[0-9A-Za-z_~.\-]{31,34}", needs=r"[78]Q~"),  # an application of Azure's
+    Recogniser("cloud_key", "|".join(_CLOUDS.values()), needs=LONG),
+    Recogniser("api_token", "|".join(_SERVICES.values()), needs=LONG),
 )

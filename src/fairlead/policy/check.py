@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import re2
 
+from fairlead.personal.find import KINDS
 from fairlead.policy.document import Detect, Policy, Rule
 from fairlead.policy.examples import contradictions, leaks
 from fairlead.policy.expression import ExpressionError, read_when
@@ -70,7 +71,7 @@ def _rule(policy: Policy, rule: Rule, at: str) -> Iterator[Problem]:
     if rule.detect is not None:
         if not 0 < rule.detect.review <= rule.detect.block <= 1:
             yield Problem(f"{at}.detect", "thresholds must order as 0 < review <= block <= 1")
-        yield from _patterns(rule.detect, f"{at}.detect")
+        yield from _certain(rule.detect, f"{at}.detect")
         if not rule.definition:
             yield Problem(at, f"rule {rule.id!r} has no definition; say what violates and what does not")
     if rule.when is not None:
@@ -86,16 +87,24 @@ def _condition(policy: Policy, rule: Rule, when: str, at: str) -> Iterator[Probl
         yield Problem(f"{at}.when", f"`when` of rule {rule.id!r}: {error}")
 
 
-def _patterns(detect: Detect, at: str) -> Iterator[Problem]:
+def _certain(detect: Detect, at: str) -> Iterator[Problem]:
     for k, pattern in enumerate(detect.patterns):
         where = f"{at}.patterns[{k}]"
-        try:
-            compiled = re2.compile(pattern.match, _QUIET)
-            if compiled.search("") is not None or (compiled.search("a") and compiled.search("7")):
-                yield Problem(where, f"pattern {pattern.id!r} matches every text; a signature must name something")
-        except re2.error as error:
-            not_read = "look-around and back-references are not read"
-            yield Problem(where, f"pattern {pattern.id!r} is not RE2: {error}; {not_read}")
+        for name, expression in (("", pattern.match), ("`needs` of ", pattern.needs or pattern.match)):
+            try:
+                compiled = re2.compile(expression, _QUIET)
+                if compiled.search("") is not None or (compiled.search("a") and compiled.search("7")):
+                    yield Problem(where, f"{name}pattern {pattern.id!r} matches every text; a signature must name something")
+                    break
+            except re2.error as error:
+                not_read = "look-around and back-references are not read"
+                yield Problem(where, f"{name}pattern {pattern.id!r} is not RE2: {error}; {not_read}")
+                break
+    for k, kind in enumerate(detect.personal):
+        if kind not in KINDS:
+            near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(KINDS)}"
+            yield Problem(f"{at}.personal[{k}]", f"unknown kind of personal data {kind!r}; {hint}")
 
 
 def _unknown_tiers(named: Iterable[str], policy: Policy, at: str) -> Iterator[Problem]:

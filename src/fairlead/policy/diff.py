@@ -186,7 +186,7 @@ def _detect(old: Detect, new: Detect) -> Iterator[str]:
         yield f"without a score: {new.missing}, was {old.missing} ({'stricter' if new.missing == 'block' else 'looser'})"
     if old.signal != new.signal:
         yield f"looks at {new.signal}, was {old.signal}"
-    was_ids, now_ids = ({pattern.id: pattern.match for pattern in detect.patterns} for detect in (old, new))
+    was_ids, now_ids = ({pattern.id: pattern for pattern in detect.patterns} for detect in (old, new))
     for label, ids in (
         ("new patterns", [id for id in now_ids if id not in was_ids]),
         ("patterns gone", [id for id in was_ids if id not in now_ids]),
@@ -194,6 +194,8 @@ def _detect(old: Detect, new: Detect) -> Iterator[str]:
     ):
         if ids:
             yield f"{label}: {', '.join(ids)}"
+    if old.personal != new.personal:
+        yield f"violates by personal data of the kinds: {_short(new.personal)}, was {_short(old.personal)}"
 
 
 def _wording(old: Rule, new: Rule) -> Iterator[Change]:

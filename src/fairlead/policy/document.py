@@ -74,20 +74,28 @@ class Comparison(_Strict, frozen=True):
 
 
 class Pattern(_Strict, frozen=True):
-    """A signature: an RE2 expression, matched without regard to case, that by itself shows a violation."""
+    """A signature: an RE2 expression, matched without regard to case, that by itself shows a violation.
+
+    Where it has `needs`, a text must hold that, too: a rare part of it, looked for first, so that many patterns stay fast.
+    """
 
     id: str
     match: str
+    needs: str = ""
 
 
 class Detect(_Strict, frozen=True):
-    """Thresholds over one signal in [0, 1]: at `block` it violates, at `review` it is undetermined."""
+    """Thresholds over one signal in [0, 1]: at `block` it violates, at `review` it is undetermined.
+
+    One of the `patterns`, or a datum of one of the `personal` kinds, is a violation by itself.
+    """
 
     signal: str
     review: float
     block: float
     missing: Literal["review", "block"] = "review"
     patterns: tuple[Pattern, ...] = ()
+    personal: tuple[str, ...] = ()
 
     @cached_property
     def name(self) -> str:

@@ -46,9 +46,11 @@ def weaker(before: Rule, after: Rule, tiers: Sequence[str]) -> Iterator[str]:
 def _detection(before: Detect, after: Detect) -> Iterator[str]:
     if before.signal != after.signal:
         yield f"it looks at {after.signal} in place of {before.signal}"
-    kept = {pattern.id: pattern.match for pattern in after.patterns}
-    if lost := [pattern.id for pattern in before.patterns if kept.get(pattern.id) != pattern.match]:
+    kept = {pattern.id: pattern for pattern in after.patterns}
+    if lost := [pattern.id for pattern in before.patterns if kept.get(pattern.id) != pattern]:
         yield f"its patterns {', '.join(lost)} are gone or changed"
+    if unseen := [kind for kind in before.personal if kind not in after.personal]:
+        yield f"it no longer looks for {', '.join(unseen)}"
 
 
 class Met(Struct, frozen=True):
