@@ -301,3 +301,13 @@ def test_a_head_counts_for_the_meaning_it_was_trained_for_and_for_no_other(gram_
     for changed, outcome in ((other, Outcome.UNDETERMINED), (turned, Outcome.ALLOWED)):
         found = Judge(structs.replace(ALONE, rules=(changed,)), gram_heads, None).judge(Conversation.of(BENIGN))
         assert found.outcome is outcome, changed
+
+
+def test_personal_data_in_an_answer_violates_the_rule_that_names_its_kind_but_not_when_the_user_gave_it() -> None:
+    leak = structs.replace(
+        rule("leak"), applies_to=("response",), detect=structs.replace(rule("leak").detect, personal=("email",))
+    )
+    judge, asked = Judge(policy_of(leak), None, None), Conversation.of("Write to ann@example.org, please.")
+    (found,) = judge.judge(asked.answered("Sure: bob@example.org."), "response").rules
+    assert (found.outcome, found.stage, found.evidence) == (Outcome.VIOLATES, "personal", "personal data: email")
+    assert judge.judge(asked.answered("It is on its way."), "response").rules[0].stage != "personal"

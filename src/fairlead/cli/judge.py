@@ -21,6 +21,7 @@ from fairlead.judge.encoder import Encoder, is_encoder
 from fairlead.judge.heads import PREVALENCE, Heads, is_heads
 from fairlead.judge.reasoned import taught
 from fairlead.ledger.log import Ledger
+from fairlead.measure.corpus import clean, corpus, evaluation, public, strangers
 from fairlead.measure.prompts import Prompts, read_prompts
 from fairlead.measure.samples import packaged
 from fairlead.policy.core import CORE
@@ -113,11 +114,17 @@ def train_command(
     files: Annotated[list[Path] | None, typer.Argument(help="Labelled JSONL or CSV files.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the heads.")] = Path("out/heads"),
     policy: PolicyOption = CORE,
+    data: Annotated[Path | None, typer.Option(help="Folder of public sets: trains on them and the corpus, too.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the folds.")] = 0,
 ) -> None:
-    """Train heads on the policy's train examples and on labelled files."""
+    """Train heads on the policy's train examples, on labelled files, and with --data as the shipped heads were."""
     rules = load(policy)
-    trained = _train(rules, _examples(files or [], rules), out, seed)
+    examples = _examples(files or [], rules)
+    if data is not None:
+        for stranger in strangers(data):
+            _say(f"not as the shipped heads were trained: {stranger}")
+        examples = clean([*examples, *corpus(rules), *public(data, seed)], evaluation(rules))
+    trained = _train(rules, examples, out, seed)
     for head in trained.card.heads:
         print(f"{head.rule}: {head.violating} violating, {head.allowed} allowed examples")
     for rule, why in trained.card.left_out.items():

@@ -25,6 +25,7 @@ from fairlead import __version__
 from fairlead.judge.encoder import Encoder
 from fairlead.judge.features import MOST_CHARACTERS
 from fairlead.judge.heads import Floats, Heads
+from fairlead.judge.personal_data import PersonalData
 from fairlead.judge.refusal import refuses
 from fairlead.judge.signatures import Signatures
 from fairlead.judge.views import MAX_CHARACTERS, View, views
@@ -54,7 +55,9 @@ class Judge:
         if heads and encoder and heads.card.encoder and heads.card.encoder != encoder.version:
             raise JudgeError(f"the heads were trained on {heads.card.encoder}, the encoder is {encoder.version}; train anew")
         self._rules = policy.text_rules
+        self._digests = {rule.id: rule.digest for rule in self._rules}
         self._signatures = Signatures(self._rules)
+        self._personal = PersonalData(self._rules)
         self._heads = heads
         self._encoder = encoder if heads and heads.card.encoder else None
         cards = heads.card.heads if heads else ()
@@ -80,7 +83,9 @@ class Judge:
         try:
             with clock("views"):
                 readings = [
-                    _Reading(view, len(text) > MAX_CHARACTERS) for text in texts(conversation, surface) for view in views(text)
+                    _Reading(view, len(text) > MAX_CHARACTERS, surface != "prompt" and number > 0)
+                    for number, text in enumerate(texts(conversation, surface))
+                    for view in views(text)
                 ]
             return Verdict(self._assess(rules, readings, clock), self.producer, took=clock.took)
         except Exception as error:
@@ -102,17 +107,18 @@ class Judge:
         return tuple(signed[rule.id] if rule.id in signed else _by_score(rule, scored.get(rule.id), cut) for rule in rules)
 
     def _signed(self, readings: Sequence[_Reading]) -> dict[str, RuleVerdict]:
-        """The rules of which a pattern was found, by id; the first view that shows it is named."""
-        rules = {rule.id: rule for rule in self._rules}
+        """The rules of which a pattern or a kind of personal data was found, by id; the first view that shows it is named."""
         found: dict[str, RuleVerdict] = {}
         for reading in readings:
-            for hit in self._signatures.hits(reading.view.text):
-                verdict = RuleVerdict(
-                    rule=hit.rule, rule_digest=rules[hit.rule].digest, outcome=Outcome.VIOLATES, score=1.0,
-                    stage="signatures", view=reading.view.name, evidence=f"pattern {hit.pattern}",
-                )  # fmt: skip
-                found.setdefault(hit.rule, verdict)
+            text, view = reading.view.text, reading.view.name
+            for hit in self._signatures.hits(text):
+                found.setdefault(hit.rule, self._cited(hit.rule, "signatures", view, f"pattern {hit.pattern}"))
+            for datum in () if reading.asked else self._personal.hits(text):
+                found.setdefault(datum.rule, self._cited(datum.rule, "personal", view, f"personal data: {datum.kind}"))
         return found
+
+    def _cited(self, rule: str, stage: str, view: str, evidence: str) -> RuleVerdict:
+        return RuleVerdict(rule, self._digests[rule], Outcome.VIOLATES, 1.0, stage, view, evidence)
 
     def _scored(self, rules: Sequence[Rule], readings: Sequence[_Reading], clock: _Clock) -> dict[str, _Score]:
         """The highest score of each rule that has a head, over all views and windows.
@@ -169,6 +175,7 @@ class Judge:
 class _Reading(Struct, frozen=True):
     view: View
     cut: bool  # the text went on beyond what was read
+    asked: bool  # an answer together with its question: a datum in it may be the user's own
 
 
 class _Score(Struct, frozen=True):

@@ -19,6 +19,7 @@ def named(path: Path) -> Path:
     """The file that is meant: the default policy by the word `core`, unless a file of that name is there."""
     return CORE if str(path) == NAME and not path.is_file() else path
 
+
 #: Labelled texts in our own words, a file for each rule and author: RULE.AUTHOR.jsonl.
 CORPUS = CORE.parent / "corpus"
 #: The heads that were trained on them and on public sets, and the encoder whose embeddings they read.
