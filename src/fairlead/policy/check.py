@@ -102,9 +102,7 @@ def _certain(detect: Detect, at: str) -> Iterator[Problem]:
                 break
     for k, kind in enumerate(detect.personal):
         if kind not in KINDS:
-            near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(KINDS)}"
-            yield Problem(f"{at}.personal[{k}]", f"unknown kind of personal data {kind!r}; {hint}")
+            yield Problem(f"{at}.personal[{k}]", f"unknown kind of personal data {kind!r}; {nearest(kind, KINDS)}")
 
 
 def _unknown_tiers(named: Iterable[str], policy: Policy, at: str) -> Iterator[Problem]:
