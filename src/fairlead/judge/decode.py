@@ -1,0 +1,134 @@
+"""Finding spans of a text that are written as digits or escapes, or in pig latin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fairlead.encodings.bases import BASE32, BASE64, BINARY, DECIMAL, HEX, OCTAL
+from fairlead.encodings.ciphers import PIG_WORD, REVERSED, ROT13, pig_words
+from fairlead.encodings.escapes import BYTE_ESCAPES, HTML, OCTAL_ESCAPES, PERCENT, UNICODE_ESCAPES
+from fairlead.encodings.pair import Encoding
+from fairlead.judge.language import reading
+from fairlead.judge.span import Span
+
+_GAIN = 0.3  # nats a character
+_READABLE = -4.2  # a short name, say; what random bytes give is below -6
+_SHORT = 12  # characters decoded: below that only letters and spaces will do
+_ESCAPED = 3  # letters, digits or spaces that escapes have to stand for: `R&amp;D` hides nothing
+_MOST_SPANS = 512
+_PRINTABLE = 0.9
+
+# Lines of one width are one span. A row that neither begins nor ends a line as wide is a word of its own.
+_DENSE = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,6}(?:\r?\n[A-Za-z0-9+/_-]{4,}={0,6})+|={0,6}[A-Za-z0-9+/_-]{8,}={0,6}")
+_MIXED = re.compile(r"[0-9=]|[^A-Z][A-Z]|[A-Z]{8}")
+_NUMBER = r"(?:0[xXbo])?[0-9A-Fa-f]{2,8}"
+_GROUPS = re.compile(rf"(?<!\w){_NUMBER}(?:[\s,;:|._-]{{1,3}}{_NUMBER}){{3,}}(?!\w)")
+_WORD = re.compile(r"\S+")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|&#?[0-9A-Za-z]{1,32};?|\\x[0-9A-Fa-f]{2}|\\u\{?[0-9A-Fa-f]{1,6}\}?|[Uu]\+[0-9A-Fa-f]{4,6}|\\[0-3]?[0-7]{2}")
+_ESCAPES = (PERCENT, HTML, BYTE_ESCAPES, UNICODE_ESCAPES, OCTAL_ESCAPES)
+_PIG_RUN = re.compile(r"(?:\b[A-Za-z]+(?:['’][A-Za-z]+)*ay\b[^\w\n]{1,3}){2,}[A-Za-z]+(?:['’][A-Za-z]+)*ay\b", re.I)
+
+
+def written_out(text: str) -> list[Span]:
+    """Base 64, 32, 16, 10, 8 and 2, and escapes: spans in order, without overlap."""
+    found = [*_dense(text), *_grouped(text), *_escaped(text)]
+    found.sort(key=lambda span: (span.start, -span.end))
+    apart: list[Span] = []
+    for span in found[:_MOST_SPANS]:
+        if not apart or span.start >= apart[-1].end:
+            apart.append(span)
+    return apart
+
+
+def _dense(text: str) -> Iterator[Span]:
+    for match in _DENSE.finditer(text):
+        if not _MIXED.search(match[0]):
+            continue
+        span = _clearest(match, (BASE64, HEX, BASE32, BINARY))
+        yield from (span,) if span else _lines(match)
+
+
+def _lines(match: re.Match[str]) -> Iterator[Span]:
+    """The lines one by one, where they are not one span; then what was turned around or rotated before or after."""
+    rows = list(_WORD.finditer(match[0])) if "\n" in match[0] else []
+    for row in rows:
+        span = _clearest(row, (BASE64, HEX, BASE32, BINARY), match.start())
+        if span:
+            yield span
+    for turn in (REVERSED, ROT13) if not rows else ():
+        hidden = turn.decode(match[0])
+        span = _clearest(match, (BASE64, BASE32) if turn is REVERSED else (BASE64,), hidden=hidden)
+        if span:
+            yield Span(span.start, span.end, f"{turn.name}+{span.name}", span.decoded)
+            return
+
+
+def _grouped(text: str) -> Iterator[Span]:
+    for match in _GROUPS.finditer(text):
+        span = _clearest(match, (HEX, BINARY, OCTAL, DECIMAL))
+        if span:
+            yield span
+
+
+def _clearest(
+    match: re.Match[str], encodings: tuple[Encoding, ...], offset: int = 0, hidden: str | None = None
+) -> Span | None:
+    """The decoding that reads best, where it reads clearly better than what stands there."""
+    best, name, least = "", "", max(reading(match[0]) + _GAIN, _READABLE)
+    for encoding in encodings:
+        decoded = _printable(encoding.decode(hidden or match[0]))
+        if decoded and reading(decoded) > least:
+            best, name, least = decoded, encoding.name, reading(decoded)
+    return Span(match.start() + offset, match.end() + offset, name, best) if best else None
+
+
+def _printable(decoded: str | None) -> str | None:
+    """Without control characters; None where they are many, or where a short text has anything but letters and spaces."""
+    if decoded is None:
+        return None
+    kept = "".join(character for character in decoded if character.isprintable() or character in "\n\t")
+    if len(kept) < _PRINTABLE * len(decoded):
+        return None
+    if len(kept) < _SHORT and not (len(kept) > 3 and kept.replace(" ", "").isalpha()):
+        return None
+    return kept
+
+
+def _escaped(text: str) -> list[Span]:
+    """The words that hold escapes, when these together stand for some letters and read clearly better undone."""
+    found, gained = [], 0
+    for match in _WORD.finditer(text):
+        word = match[0]
+        if not ("%" in word or "&" in word or "\\" in word or "+" in word) or not _ESCAPE.search(word):
+            continue
+        name, decoded = "", word
+        for encoding in _ESCAPES:
+            after = encoding.decode(decoded)
+            if after is not None:
+                name, decoded = name or encoding.name, after
+        if name:
+            found.append(Span(match.start(), match.end(), name, decoded))
+            gained += _words(decoded) - _words(_ESCAPE.sub("", word))
+    if gained < _ESCAPED:
+        return []
+    before = " ".join(text[span.start : span.end] for span in found)
+    return found if reading(" ".join(span.decoded for span in found)) > reading(before) + _GAIN else []
+
+
+def _words(text: str) -> int:
+    return sum(character.isalnum() or character == " " for character in text)
+
+
+def pig_latin(text: str) -> list[Span]:
+    """Runs of three or more words that all end as pig latin does; each becomes the word that reads best."""
+    found = []
+    for match in _PIG_RUN.finditer(text):
+        decoded = PIG_WORD.sub(_pig_word, match[0])
+        if reading(decoded) > reading(match[0]) + _GAIN / 3:
+            found.append(Span(match.start(), match.end(), "pig-latin", decoded))
+    return found
+
+
+def _pig_word(match: re.Match[str]) -> str:
+    return max(pig_words(match[0]) or [match[0]], key=reading)

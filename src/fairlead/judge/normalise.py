@@ -1,0 +1,136 @@
+"""A text as a person sees it: compatibility forms, characters that show nothing, look-alikes, letters apart, leetspeak."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import numpy as np
+
+from fairlead.encodings.alphabets import FROM_HOMOGLYPH, FROM_LEET
+from fairlead.encodings.looks import DOTTED, SELECTORS, SPACED, TAGS, ZERO_WIDTH
+from fairlead.judge.language import SPACE, classes, likelihoods, reading
+from fairlead.judge.sample import ENGLISH
+from fairlead.judge.span import Undone
+
+_BLOCK = 1_024
+_MARKS = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+_MANY_MARKS = 4
+_HIDDEN = re.compile(r"[\U000E0000-\U000E007F]")
+_SMUGGLED = re.compile(r"[\ufe00-\ufe0f\U000E0100-\U000E01EF]{8,}")
+_SHORTEST = 8
+_UNREADABLE = -4.2
+
+_TWINS = "".join(map(chr, FROM_HOMOGLYPH))
+_WORD_WITH_TWIN = re.compile(rf"[\w'’-]*[{_TWINS}][\w'’-]*")
+_FOREIGN = re.compile(r"[^\W\d_]")
+_APART = re.compile(r"(?:(?<!\S)\S(?:\s{1,3}\S){4}(?!\S))|(?<![^\W_])[^\W_](?:[.*_|/~+,-][^\W_]){3}(?![^\W_])")
+
+_SIGNS = "0-9@$|!"
+_LEET_WORD = re.compile(rf"(?<![\w@.#/:$-])(?=[{_SIGNS}]*[A-Za-z'’])(?=[A-Za-z'’]*[{_SIGNS}])[A-Za-z{_SIGNS}'’]*[A-Za-z0-9@$]")
+_UNITS = re.compile(r"(?i)\$?\d+(?:st|nd|rd|th|s|am|pm|[a-z]|cm|mm|kg|km|ml|mg|gb|mb|tb|kb|hz|px|oz|lb|lbs|ft|min|hr|hrs|yo|yr)?|[a-z]{1,4}\d+")
+_FEW = re.compile(r"(?<![\w.,:/$%#-])(?=[A-Za-z]*[0134579])[A-Za-z0134579]{1,5}(?![\w.,:/%-]*\d)")
+_LEET_GAIN = 0.9  # nats a character
+_WORDS = frozenset(re.findall(r"[a-z]+", ENGLISH.lower())) - {"b", "c", "t", "o", "s", "e", "l"}
+_L_FOR_ONE = {**FROM_LEET, ord("1"): "l"}
+
+
+def clean(text: str, most: int) -> str:
+    """Compatibility forms and characters that show nothing removed; no more than `most` characters.
+
+    By blocks, since NFKC orders combining marks in time quadratic in the length of their run.
+    """
+    if text.isascii():
+        return text
+    joined = _form("NFKC", text)[:most]
+    if len(_MARKS.findall(joined)) >= _MANY_MARKS:
+        joined = _form("NFKC", _MARKS.sub("", _form("NFKD", joined)))[:most]
+    return _HIDDEN.sub("", ZERO_WIDTH.decode(joined) or joined)
+
+
+def _form(form: str, text: str) -> str:
+    if form == "NFKC" and unicodedata.is_normalized(form, text[:_BLOCK]) and len(text) <= _BLOCK:
+        return text
+    return "".join(unicodedata.normalize(form, text[i : i + _BLOCK]) for i in range(0, len(text), _BLOCK))  # type: ignore[arg-type]
+
+
+def smuggled(text: str) -> Undone | None:
+    """What is written in tag characters or variation selectors, which are not shown."""
+    if text.isascii():
+        return None
+    found: dict[str, str] = {}
+    tags = "".join(_HIDDEN.findall(text))
+    found["tags"] = (TAGS.decode(tags) or "") if tags else ""
+    found["selectors"] = "\n".join(SELECTORS.decode(run) or "" for run in _SMUGGLED.findall(text))
+    found = {name: hidden for name, hidden in found.items() if len(hidden) >= _SHORTEST and reading(hidden) > _UNREADABLE}
+    if not found:
+        return None
+    hidden = "\n".join(found.values())
+    return Undone("+".join(found), hidden, hidden)
+
+
+def undisguise(text: str) -> str:
+    """Look-alike letters, letters apart and leetspeak undone, each where that reads better."""
+    return _leet(_apart(_twins(text)))
+
+
+def _twins(text: str) -> str:
+    """Look-alikes turned into Latin letters in the words that become all Latin.
+
+    A word of nothing but look-alikes may be Russian or Greek: it stays where words that are beyond doubt in such a script do.
+    """
+    if text.isascii() or not _WORD_WITH_TWIN.search(text):
+        return text
+    turned = _WORD_WITH_TWIN.sub(_latin, text)
+    return turned if turned != text and reading(turned) > reading(text) else text
+
+
+def _latin(match: re.Match[str]) -> str:
+    turned = match[0].translate(FROM_HOMOGLYPH)
+    return turned if turned.isascii() or all(c < "\u0250" for c in turned) else match[0]
+
+
+def _apart(text: str) -> str:
+    if not _APART.search(text):
+        return text
+    for encoding in (DOTTED, SPACED):
+        closed = encoding.decode(text)
+        if closed is not None and reading(closed) > reading(text):
+            text = closed
+    return text
+
+
+def _leet(text: str) -> str:
+    """Signs turned into letters in the words that clearly read better so; what is short becomes a common word, beside such."""
+    if not _LEET_WORD.search(text):
+        return text
+    words = [match for match in _LEET_WORD.finditer(text) if not _UNITS.fullmatch(match[0])]
+    if not words:
+        return text
+    forms = [" ".join(["", *(match[0].translate(table) for match in words), ""]) for table in ({}, FROM_LEET, _L_FOR_ONE)]
+    lines = [classes(form) for form in forms]
+    spaces = np.flatnonzero(lines[0] == SPACE)
+    lengths = np.diff(spaces)
+    here, with_i, with_l = (np.add.reduceat(np.pad(likelihoods(line), (2, 0)), spaces[:-1] + 1) / lengths for line in lines)
+    better = np.maximum(with_i, with_l) > here + _LEET_GAIN
+    pieces, at = [], 0
+    read = {match.start(): (ours, less) for match, ours, less in zip(words, better, with_i < with_l, strict=True) if ours}
+    if not _is_leet(words, better):
+        return text
+    for match in words:
+        if match.start() in read:
+            _, as_l = read[match.start()]
+            pieces += [text[at : match.start()], match[0].translate(_L_FOR_ONE if as_l else FROM_LEET)]
+            at = match.end()
+    turned = "".join([*pieces, text[at:]])
+    return _FEW.sub(_known_word, turned)
+
+
+def _is_leet(words: list[re.Match[str]], better: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> bool:
+    """Two words that read better, or a long one: a single short one may be a name or a model number."""
+    return int(better.sum()) >= 2 or any(ours and len(match[0]) >= 4 for match, ours in zip(words, better, strict=True))
+
+
+def _known_word(match: re.Match[str]) -> str:
+    word = match[0].translate(FROM_LEET)
+    return word if word.lower() in _WORDS else match[0]
