@@ -19,7 +19,7 @@ from statistics import median
 
 from bench.report import main
 from fairlead.encodings.ciphers import ROTATIONS
-from fairlead.encodings.encoding import BASE64, ENCODINGS, REVERSED, ROT13, Encoding
+from fairlead.encodings.encoding import BASE64, CARRIED, ENCODINGS, REVERSED, ROT13, Encoding
 from fairlead.judge.views import MAX_CHARACTERS, views
 from fairlead.records.figure import Figure
 from fairlead.records.streams import stream
@@ -122,7 +122,8 @@ def _recovered(prompts: Sequence[str]) -> list[Figure]:
     kinds["rotated"] = [encoding.encode for encoding in ROTATIONS]
     kinds |= {name: [encode] for name, encode in NESTED.items()}
     for name, encoders in kinds.items():
-        for where, carriers in (("whole", ("{}",)), ("embedded", _CARRIERS)):
+        within = _CARRIERS[:2] if name in {encoding.name for encoding in CARRIED} else _CARRIERS  # code is in no quotation
+        for where, carriers in (("whole", ("{}",)), ("embedded", within)):
             hits = 0
             for index, prompt in enumerate(prompts):
                 carrier = carriers[index % len(carriers)]

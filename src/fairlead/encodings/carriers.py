@@ -24,7 +24,8 @@ _NAMES = re.compile(_NAME)
 _QUOTES = "\"'`“"
 
 _STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)\"(\s{0,9}:)?", re.S)
-_COMMENT = re.compile(r"(?:^|(?<=[\s;{})]))(?:#+|//+|--|;;+)[ \t]([^\n]*)|/\*((?:[^*]|\*(?!/))*)\*/|<!--((?:[^-]|-(?!->))*)-->", re.M)
+_LINE = re.compile(r"(?:^|(?<=[\s;{})]))(?:#+|//+|--|;;+)[ \t]([^\n]*)", re.M)
+_BLOCKS = (("/*", "*/"), ("<!--", "-->"))
 _MARGIN = re.compile(r"^[ \t]*\*?[ \t]*|[ \t]+$", re.M)
 
 
@@ -83,9 +84,21 @@ def _to_comment(text: str) -> str:
     return f"def run(value):\n{lines}\n    return value"
 
 
+def _between(text: str, opening: str, closing: str) -> Iterator[str]:
+    start = text.find(opening)
+    while start >= 0:
+        end = text.find(closing, start + len(opening))
+        if end < 0:
+            return
+        yield text[start + len(opening) : end]
+        start = text.find(opening, end)
+
+
 def _from_comment(text: str) -> str | None:
-    parts = ("".join(groups) for groups in _COMMENT.findall(text))
-    return changed(text, "\n".join(part for part in (_MARGIN.sub("", part) for part in parts) if part))
+    """Comments to the end of a line, then those between marks, each line without its margin."""
+    parts = [*_LINE.findall(text), *(part for marks in _BLOCKS for part in _between(text, *marks))]
+    bare = "\n".join(part for part in (_MARGIN.sub("", part) for part in parts) if part)
+    return changed(text, bare) if len(bare) <= len(text) else None
 
 
 def _to_json(text: str) -> str:

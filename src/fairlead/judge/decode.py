@@ -9,10 +9,12 @@ from fairlead.encodings.bases import BASE32, BASE64, BINARY, DECIMAL, HEX, OCTAL
 from fairlead.encodings.ciphers import PIG_WORD, REVERSED, ROT13, pig_words
 from fairlead.encodings.escapes import BYTE_ESCAPES, HTML, OCTAL_ESCAPES, PERCENT, UNICODE_ESCAPES
 from fairlead.encodings.pair import Encoding
+from fairlead.judge.decipher import decipher, line_of, strange
 from fairlead.judge.language import reading
-from fairlead.judge.span import Span
+from fairlead.judge.span import Span, undo
 
 _GAIN = 0.3  # nats a character
+_POOR = -3.5  # nats a character: digits in a row are likely after digits, and yet say nothing
 _READABLE = -4.2  # a short name, say; what random bytes give is below -6
 _SHORT = 12  # characters decoded: below that only letters and spaces will do
 _ESCAPED = 3  # letters, digits or spaces that escapes have to stand for: `R&amp;D` hides nothing
@@ -26,8 +28,11 @@ _NUMBER = r"(?:0[xXbo])?[0-9A-Fa-f]{2,8}"
 _GROUPS = re.compile(rf"(?<!\w){_NUMBER}(?:[\s,;:|._-]{{1,3}}{_NUMBER}){{3,}}(?!\w)")
 _WORD = re.compile(r"\S+")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|&#?[0-9A-Za-z]{1,32};?|\\x[0-9A-Fa-f]{2}|\\u\{?[0-9A-Fa-f]{1,6}\}?|[Uu]\+[0-9A-Fa-f]{4,6}|\\[0-3]?[0-7]{2}")
+_NUMBERS = (BASE64, HEX, BASE32, BINARY, OCTAL, DECIMAL)
+_LAYERS = 3
 _ESCAPES = (PERCENT, HTML, BYTE_ESCAPES, UNICODE_ESCAPES, OCTAL_ESCAPES)
-_PIG_RUN = re.compile(r"(?:\b[A-Za-z]+(?:['’][A-Za-z]+)*ay\b[^\w\n]{1,3}){2,}[A-Za-z]+(?:['’][A-Za-z]+)*ay\b", re.I)
+_PIG = r"[A-Za-z]{1,30}(?:['’][A-Za-z]{1,9})?ay\b"
+_PIG_RUN = re.compile(rf"(?:\b{_PIG}[^\w\n]{{1,3}}){{2,}}{_PIG}", re.I)
 
 
 def written_out(text: str) -> list[Span]:
@@ -75,12 +80,28 @@ def _clearest(
     match: re.Match[str], encodings: tuple[Encoding, ...], offset: int = 0, hidden: str | None = None
 ) -> Span | None:
     """The decoding that reads best, where it reads clearly better than what stands there."""
-    best, name, least = "", "", max(reading(match[0]) + _GAIN, _READABLE)
-    for encoding in encodings:
-        decoded = _printable(encoding.decode(hidden or match[0]))
-        if decoded and reading(decoded) > least:
-            best, name, least = decoded, encoding.name, reading(decoded)
+    best, name, least = "", "", max(min(reading(match[0]), _POOR) + _GAIN, _READABLE)
+    for called, decoded in _peeled(hidden or match[0], encodings, _LAYERS):
+        if reading(decoded) > least:
+            best, name, least = decoded, called, reading(decoded)
     return Span(match.start() + offset, match.end() + offset, name, best) if best else None
+
+
+def _peeled(text: str, encodings: tuple[Encoding, ...], layers: int) -> Iterator[tuple[str, str]]:
+    """The printable decodings; one that does not read like language is itself decoded and deciphered as a whole."""
+    for encoding in encodings:
+        decoded = _printable(encoding.decode(text))
+        if decoded is None:
+            continue
+        yield encoding.name, decoded
+        if layers < 2 or len(decoded) < _SHORT or reading(decoded) > _POOR:
+            continue
+        for name, further in _peeled(decoded.strip(), _NUMBERS, layers - 1):
+            yield f"{encoding.name}+{name}", further
+        line = line_of(decoded)
+        undone = undo(decoded, decipher(decoded, line, strange(line)))
+        if undone:
+            yield f"{encoding.name}+{undone.name}", undone.in_place
 
 
 def _printable(decoded: str | None) -> str | None:

@@ -6,11 +6,12 @@ import re
 import unicodedata
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fairlead.encodings.alphabets import FROM_HOMOGLYPH, FROM_LEET
+from fairlead.encodings.alphabets import FROM_HOMOGLYPH, FROM_LEET, ZERO_WIDTH_CHARACTERS
 from fairlead.encodings.looks import DOTTED, SELECTORS, SPACED, TAGS, ZERO_WIDTH
 from fairlead.judge.language import SPACE, classes, likelihoods, reading
-from fairlead.judge.sample import ENGLISH
+from fairlead.judge.sample import WORDS
 from fairlead.judge.span import Undone
 
 _BLOCK = 1_024
@@ -18,20 +19,24 @@ _MARKS = re.compile(r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d
 _MANY_MARKS = 4
 _HIDDEN = re.compile(r"[\U000E0000-\U000E007F]")
 _SMUGGLED = re.compile(r"[\ufe00-\ufe0f\U000E0100-\U000E01EF]{8,}")
+_SHOWN = "[A-Za-z0-9\u00c0-\u024f]"
+_NOTHING = f"[{''.join(ZERO_WIDTH_CHARACTERS)}]+"
+_BESIDE = re.compile(f"(?<!{_SHOWN}){_NOTHING}|{_NOTHING}(?!{_SHOWN}|{_NOTHING})")
 _SHORTEST = 8
 _UNREADABLE = -4.2
 
-_TWINS = "".join(map(chr, FROM_HOMOGLYPH))
-_WORD_WITH_TWIN = re.compile(rf"[\w'’-]*[{_TWINS}][\w'’-]*")
-_FOREIGN = re.compile(r"[^\W\d_]")
+_TWIN = re.compile("[" + "".join(map(chr, FROM_HOMOGLYPH)) + "]")
+_WORD = re.compile(r"[\w'’-]+")
+_LATIN, _FOREIGN = re.compile(r"[A-Za-z]"), re.compile(r"[^\W\d_\u0000-\u024f]")
 _APART = re.compile(r"(?:(?<!\S)\S(?:\s{1,3}\S){4}(?!\S))|(?<![^\W_])[^\W_](?:[.*_|/~+,-][^\W_]){3}(?![^\W_])")
 
 _SIGNS = "0-9@$|!"
-_LEET_WORD = re.compile(rf"(?<![\w@.#/:$-])(?=[{_SIGNS}]*[A-Za-z'’])(?=[A-Za-z'’]*[{_SIGNS}])[A-Za-z{_SIGNS}'’]*[A-Za-z0-9@$]")
+_LEET_WORD = re.compile(rf"(?<![\w@.#/:$|!'’])(?!@)(?=[{_SIGNS}]*[A-Za-z'’])(?=[A-Za-z'’]*[{_SIGNS}])[A-Za-z{_SIGNS}'’]*[A-Za-z0-9@$]")
 _UNITS = re.compile(r"(?i)\$?\d+(?:st|nd|rd|th|s|am|pm|[a-z]|cm|mm|kg|km|ml|mg|gb|mb|tb|kb|hz|px|oz|lb|lbs|ft|min|hr|hrs|yo|yr)?|[a-z]{1,4}\d+")
-_FEW = re.compile(r"(?<![\w.,:/$%#-])(?=[A-Za-z]*[0134579])[A-Za-z0134579]{1,5}(?![\w.,:/%-]*\d)")
+_FEW = re.compile(r"(?<![\w.,:/$%#-])(?=[A-Za-z]*[0134579])[A-Za-z0134579]{1,5}(?![.,:/%-]?\w)")
 _LEET_GAIN = 0.9  # nats a character
-_WORDS = frozenset(re.findall(r"[a-z]+", ENGLISH.lower())) - {"b", "c", "t", "o", "s", "e", "l"}
+_ONE_LETTER = frozenset("ai")
+_LIKE_A_WORD = -3.2
 _L_FOR_ONE = {**FROM_LEET, ord("1"): "l"}
 
 
@@ -46,6 +51,19 @@ def clean(text: str, most: int) -> str:
     if len(_MARKS.findall(joined)) >= _MANY_MARKS:
         joined = _form("NFKC", _MARKS.sub("", _form("NFKD", joined)))[:most]
     return _HIDDEN.sub("", ZERO_WIDTH.decode(joined) or joined)
+
+
+def unadorned(text: str) -> str:
+    """The text with the differences away that hide nothing: signs and spaces of another form, marks beside no letter."""
+    if text.isascii():
+        return text
+    table = {ord(c): _sign(c) for c in set(text) if not c.isascii() and not c.isalnum()}
+    return _BESIDE.sub("", text).translate(table)
+
+
+def _sign(character: str) -> str:
+    form = unicodedata.normalize("NFKC", character)
+    return character if any(c.isalnum() for c in form) else form
 
 
 def _form(form: str, text: str) -> str:
@@ -77,17 +95,20 @@ def undisguise(text: str) -> str:
 def _twins(text: str) -> str:
     """Look-alikes turned into Latin letters in the words that become all Latin.
 
-    A word of nothing but look-alikes may be Russian or Greek: it stays where words that are beyond doubt in such a script do.
+    A word of nothing but look-alikes may be Russian or Greek: it stays where that is the script of most other letters.
     """
-    if text.isascii() or not _WORD_WITH_TWIN.search(text):
+    if text.isascii() or not _TWIN.search(text):
         return text
-    turned = _WORD_WITH_TWIN.sub(_latin, text)
+    mixed = _WORD.sub(lambda match: _latin(match[0]) if _LATIN.search(match[0]) else match[0], text)
+    turned = _WORD.sub(lambda match: _latin(match[0]), mixed)
+    if len(_FOREIGN.findall(turned)) > len(_LATIN.findall(mixed)):
+        turned = mixed
     return turned if turned != text and reading(turned) > reading(text) else text
 
 
-def _latin(match: re.Match[str]) -> str:
-    turned = match[0].translate(FROM_HOMOGLYPH)
-    return turned if turned.isascii() or all(c < "\u0250" for c in turned) else match[0]
+def _latin(word: str) -> str:
+    turned = word.translate(FROM_HOMOGLYPH)
+    return word if _FOREIGN.search(turned) else turned
 
 
 def _apart(text: str) -> str:
@@ -104,33 +125,31 @@ def _leet(text: str) -> str:
     """Signs turned into letters in the words that clearly read better so; what is short becomes a common word, beside such."""
     if not _LEET_WORD.search(text):
         return text
-    words = [match for match in _LEET_WORD.finditer(text) if not _UNITS.fullmatch(match[0])]
-    if not words:
-        return text
+    words = list(_LEET_WORD.finditer(text))
     forms = [" ".join(["", *(match[0].translate(table) for match in words), ""]) for table in ({}, FROM_LEET, _L_FOR_ONE)]
     lines = [classes(form) for form in forms]
     spaces = np.flatnonzero(lines[0] == SPACE)
     lengths = np.diff(spaces)
     here, with_i, with_l = (np.add.reduceat(np.pad(likelihoods(line), (2, 0)), spaces[:-1] + 1) / lengths for line in lines)
     better = np.maximum(with_i, with_l) > here + _LEET_GAIN
-    pieces, at = [], 0
-    read = {match.start(): (ours, less) for match, ours, less in zip(words, better, with_i < with_l, strict=True) if ours}
     if not _is_leet(words, better):
         return text
-    for match in words:
-        if match.start() in read:
-            _, as_l = read[match.start()]
+    pieces, at = [], 0
+    for match, ours, as_l in zip(words, better, with_i < with_l, strict=True):
+        if ours:
             pieces += [text[at : match.start()], match[0].translate(_L_FOR_ONE if as_l else FROM_LEET)]
             at = match.end()
-    turned = "".join([*pieces, text[at:]])
-    return _FEW.sub(_known_word, turned)
+    return _FEW.sub(_known_word, "".join([*pieces, text[at:]]))
 
 
-def _is_leet(words: list[re.Match[str]], better: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> bool:
-    """Two words that read better, or a long one: a single short one may be a name or a model number."""
-    return int(better.sum()) >= 2 or any(ours and len(match[0]) >= 4 for match, ours in zip(words, better, strict=True))
+def _is_leet(words: list[re.Match[str]], better: NDArray[np.bool_]) -> bool:
+    """Two words that read better, or one of four letters; not `2nd`, `10am`, `mp3`, which read better, too."""
+    clear = [match[0] for match, ours in zip(words, better, strict=True) if ours and not _UNITS.fullmatch(match[0])]
+    return len(clear) >= 2 or any(len(word) >= 4 for word in clear)
 
 
 def _known_word(match: re.Match[str]) -> str:
     word = match[0].translate(FROM_LEET)
-    return word if word.lower() in _WORDS else match[0]
+    low = word.lower()
+    like = low in WORDS or low in _ONE_LETTER or (len(low) > 2 and reading(low) > _LIKE_A_WORD)
+    return word if like else match[0]

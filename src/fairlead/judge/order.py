@@ -35,9 +35,9 @@ _END = _UNSORTED + 1
 _COUNT = _END + 1
 _WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)?")
 _PARTS = re.compile(r"[^\n\"“”„«»:;`]+")
-_FEWEST = 4  # words
+_FEWEST = 5  # words
 _SHARE = 0.25  # of the words are common English ones
-_CLEAR, _CUE = 4.0, 3.0  # nats
+_CLEAR, _CUE = 6.0, 3.0  # nats
 _SENTENCES = re.compile(r"[.?!;:]\s")
 _PAIR_PRIOR, _PRIOR = 10.0, 60.0
 

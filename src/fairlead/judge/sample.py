@@ -1,5 +1,7 @@
 """The texts that the character model is counted from. Written for this purpose, about everyday things; nothing was copied."""
 
+import re
+
 ENGLISH = """
 When the rain stopped, the two of them walked down to the harbour to look at the boats. It was early, and nobody else was about
 yet. "Do you think we should have told her before we left?" he asked. She shook her head. "There was no time, and you know how
@@ -108,3 +110,6 @@ Ketika hujan berhenti, mereka berdua berjalan ke pelabuhan untuk melihat kapal. 
 yang ada di dapur? Tolong tulis surat pendek kepada tetangga saya tentang pagar di antara kebun kami. Saya ingin tahu apa cara
 terbaik untuk belajar bahasa. Mengapa banyak orang takut akan masa depan, dan apa yang harus dikatakan kepada mereka?
 """
+
+#: The words of these texts, in lower case: of English those of two letters and more, of the others of three and more.
+WORDS = frozenset(re.findall(r"[^\W\d_]{2,}", ENGLISH.lower())) | frozenset(re.findall(r"[^\W\d_]{3,}", OTHERS.lower()))

@@ -18,16 +18,16 @@ from collections import deque
 from collections.abc import Iterator
 
 import re2
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from fairlead.encodings.carriers import COMMENT, JSON, SPLIT
-from fairlead.encodings.ciphers import REVERSED_ORDER
+from fairlead.encodings.ciphers import REVERSED, REVERSED_ORDER
 from fairlead.judge.decipher import decipher, line_of, strange
 from fairlead.judge.decode import pig_latin, written_out
 from fairlead.judge.language import reading
-from fairlead.judge.normalise import clean, smuggled, undisguise
+from fairlead.judge.normalise import clean, smuggled, unadorned, undisguise
 from fairlead.judge.order import backward
-from fairlead.judge.span import Undone, undo
+from fairlead.judge.span import Span, Undone, undo
 
 MAX_CHARACTERS = 65_536
 MAX_VIEWS = 8
@@ -65,13 +65,14 @@ def views(text: str) -> list[View]:
     found = {plain: "plain"}
     cleaned = clean(plain, MAX_CHARACTERS)
     normal = undisguise(cleaned)
-    found.setdefault(normal, "normalised")
-    waiting = deque([("", plain_or, 0) for plain_or in dict.fromkeys((cleaned, normal))])
+    if normal != unadorned(plain):
+        found.setdefault(normal, "normalised")
+    waiting = deque([("", base, 0) for base in dict.fromkeys((cleaned, normal))])
     hidden = smuggled(plain)
     if hidden:
         found.setdefault(hidden.alone, hidden.name)
         waiting.append((hidden.name, hidden.alone, 1))
-    seen = set(found) | {cleaned}
+    seen = {*found, cleaned, normal}
     for _ in range(MAX_VIEWS):
         if not waiting:
             break
@@ -110,7 +111,7 @@ def _steps(text: str) -> Iterator[Undone]:
     line = line_of(text)
     regions = strange(line)
     if regions:
-        yield from _some(undo(text, decipher(text, line, regions)))
+        yield from _deciphered(text, decipher(text, line, regions))
     if _IS_PIG.search(text):
         yield from _some(undo(text, pig_latin(text)))
     yield from _some(undo(text, backward(text)))
@@ -119,6 +120,18 @@ def _steps(text: str) -> Iterator[Undone]:
 def _some(undone: Undone | None) -> Iterator[Undone]:
     if undone:
         yield undone
+
+
+def _deciphered(text: str, spans: list[Span]) -> Iterator[Undone]:
+    """Letters backwards may be the whole text backwards, or each word in its place: the letters do not tell, so both."""
+    yield from _some(undo(text, spans))
+    turned = [structs.replace(span, name=f"{span.name}-letters", decoded=_by_word(span.decoded)) for span in spans]
+    if any(span.name.endswith(REVERSED.name) for span in spans):
+        yield from _some(undo(text, turned))
+
+
+def _by_word(decoded: str) -> str:
+    return REVERSED_ORDER.encode(decoded)
 
 
 def _carried(text: str) -> Iterator[Undone]:
