@@ -15,28 +15,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairlead.encodings.ciphers import MIRROR, REVERSED, rotation
-from fairlead.judge.language import BITS, LETTERS, PAIRS, SIZE, SPACE, classes, likelihoods
+from fairlead.judge.language import BITS, LETTERS, OTHER, PAIRS, SIZE, SPACE, classes, likelihoods
 from fairlead.judge.sample import WORDS
 from fairlead.judge.span import Span
 
-_WINDOW = 16  # characters
-_STRANGE = -3.2  # nats a character, over a window: English stays above, but for names and the like
+_WINDOW = 20  # characters
+_STRANGE = -3.3  # nats a character, over a window: English stays above, but for names and the like
 _REGIONS = 48
 _REACH = 24
 _SHORTEST = 10
+_PAIR_GAIN = 8.0  # nats, by the pairs alone
 _GAIN = 16.0  # nats over the whole stretch: a strange name gains up to about 12
-_MEAN_GAIN = 0.7  # nats a character
-_READABLE = -3.2
-_NO_WORD = 24.0  # nats more, where no more words are known ones than before
-_LATIN = 0.6  # of the characters are Latin letters
+_MEAN_GAIN, _LARGE = 0.5, 1.5  # nats a character
+_READABLE, _ROUGH = -3.2, -3.7
+# Nats more where no more words are known ones than before; strange words read better backwards more often than rotated.
+_NO_WORD, _NO_WORD_BACKWARDS = 6.0, 24.0
+_FOREIGN = 0.2  # of the characters are of other scripts
 
 _NAMES = (*("" if by == 0 else f"rot{by}" for by in range(LETTERS)), "atbash")
 _TABLES = (*(rotation(-by) for by in range(LETTERS)), MIRROR)
 _ROWS = len(_NAMES)
 _WORD = re.compile(r"[^\W\d_]+")
-_LONGEST = 30
-_UNKNOWN_AFTER = re.compile(r"[ ,.]{1,2}([A-Za-z]{1,30})(?![A-Za-z])")
-_UNKNOWN_BEFORE = re.compile(r"(?<![A-Za-z])([A-Za-z]{1,28})[ ,.]{1,2}$")
+_NEXT = re.compile(r"[ ,.?!]{0,2} [ ,.?!]{0,2}([A-Za-z0-9'’-]+)")
+_FARTHEST = 200
+_SHORT_WORD = 3
 
 
 def _permutations() -> NDArray[np.int32]:
@@ -92,7 +94,7 @@ def decipher(text: str, line: NDArray[np.int32], stretches: list[tuple[int, int]
 
 def _best(text: str, line: NDArray[np.int32], start: int, end: int) -> Span | None:
     inner = line[start:end]
-    if (inner < LETTERS).mean() < _LATIN:
+    if (inner == OTHER).mean() > _FOREIGN or not (inner < LETTERS).any():
         return None
     pairs = np.bincount((inner[:-1] << BITS) | inner[1:], minlength=SIZE * SIZE).astype(np.float32)
     scores = _SCORES @ pairs
@@ -102,6 +104,8 @@ def _best(text: str, line: NDArray[np.int32], start: int, end: int) -> Span | No
     best, gain = None, _GAIN
     # Backwards, the pairs alone tell little: there the unrotated text has to be among the candidates.
     for row in dict.fromkeys((int(scores[1:_ROWS].argmax()) + 1, int(scores[_ROWS:].argmax()) + _ROWS, _ROWS)):
+        if row != _ROWS and scores[row] < scores[0] + _PAIR_GAIN:
+            continue
         turned = _PERMUTATION[row % _ROWS][region]
         read = likelihoods(turned) if row < _ROWS else likelihoods(turned[::-1])[::-1]
         at = _largest(read - plain)
@@ -111,33 +115,53 @@ def _best(text: str, line: NDArray[np.int32], start: int, end: int) -> Span | No
     if best is None:
         return None
     row, first, last = best
-    first, last = _widened(text, max(first - 1, 0), min(last - 1, len(text)))
+    first, last = _widened(text, *_narrowed(text, max(first - 1, 0), min(last - 1, len(text))))
+    if last - first < _SHORTEST:
+        return None
     span = _span(text, row, first, last)
-    return span if gain > _GAIN + _NO_WORD or _known(span.decoded) > _known(text[first:last]) else None
+    least = _GAIN + (_NO_WORD if row < _ROWS else _NO_WORD_BACKWARDS)
+    return span if gain > least or _known(span.decoded) > _known(text[first:last]) else None
 
 
 def _known(text: str) -> int:
     return sum(word in WORDS for word in _WORD.findall(text.lower()))
 
 
+def _narrowed(text: str, first: int, last: int) -> tuple[int, int]:
+    """The bounds moved inwards over longer known words, which stand beside the disguise."""
+    words = list(_WORD.finditer(text, first, last))
+    strange = [match for match in words if len(match[0]) <= _SHORT_WORD or match[0].lower() not in WORDS]
+    if not strange or len(strange) == len(words):
+        return first, last
+    inner_first = first if strange[0] is words[0] else strange[0].start()
+    return inner_first, last if strange[-1] is words[-1] else strange[-1].end()
+
+
 def _widened(text: str, first: int, last: int) -> tuple[int, int]:
-    """The bounds moved outwards over words that are not known, which are part of it, to one that is or a mark between parts."""
-    after = _UNKNOWN_AFTER.match(text, last)
-    while after and after[1].lower() not in WORDS:
-        last = after.end()
-        after = _UNKNOWN_AFTER.match(text, last)
-    before = _UNKNOWN_BEFORE.search(text, max(0, first - _LONGEST), first)
-    while before and before[1].lower() not in WORDS:
-        first = before.start(1)
-        before = _UNKNOWN_BEFORE.search(text, max(0, first - _LONGEST), first)
-    return first, last
+    """The bounds moved outwards up to the last unknown word before two known ones, a longer known one or another mark."""
+    return first - _reach(text[max(0, first - _FARTHEST) : first][::-1], backwards=True), last + _reach(text[last : last + _FARTHEST])
+
+
+def _reach(text: str, *, backwards: bool = False) -> int:
+    reach = short = 0
+    for match in _NEXT.finditer(text):
+        word = (match[1][::-1] if backwards else match[1]).lower()
+        if match.start() != (reach if not short else short):
+            break
+        if word not in WORDS:
+            reach, short = match.end(), 0
+        elif short or len(word) > _SHORT_WORD:
+            break
+        else:
+            short = match.end()
+    return reach
 
 
 def _is_clear(read: NDArray[np.float32], plain: NDArray[np.float32], first: int, last: int) -> bool:
     if last - first < _SHORTEST:
         return False
     there, here = read[first : last - 2].mean(), plain[first : last - 2].mean()
-    return bool(there > _READABLE and there - here > _MEAN_GAIN)
+    return bool(there - here > _MEAN_GAIN and there > (_READABLE if there - here < _LARGE else _ROUGH))
 
 
 def _largest(difference: NDArray[np.float32]) -> tuple[int, int, float]:

@@ -11,10 +11,11 @@ from fairlead.encodings.escapes import BYTE_ESCAPES, HTML, OCTAL_ESCAPES, PERCEN
 from fairlead.encodings.pair import Encoding
 from fairlead.judge.decipher import decipher, line_of, strange
 from fairlead.judge.language import reading
+from fairlead.judge.sample import ENGLISH_WORDS
 from fairlead.judge.span import Span, undo
 
 _GAIN = 0.3  # nats a character
-_POOR = -3.5  # nats a character: digits in a row are likely after digits, and yet say nothing
+_POOR = -3.4
 _READABLE = -4.2  # a short name, say; what random bytes give is below -6
 _SHORT = 12  # characters decoded: below that only letters and spaces will do
 _ESCAPED = 3  # letters, digits or spaces that escapes have to stand for: `R&amp;D` hides nothing
@@ -32,7 +33,7 @@ _NUMBERS = (BASE64, HEX, BASE32, BINARY, OCTAL, DECIMAL)
 _LAYERS = 3
 _ESCAPES = (PERCENT, HTML, BYTE_ESCAPES, UNICODE_ESCAPES, OCTAL_ESCAPES)
 _PIG = r"[A-Za-z]{1,30}(?:['’][A-Za-z]{1,9})?ay\b"
-_PIG_RUN = re.compile(rf"(?:\b{_PIG}[^\w\n]{{1,3}}){{2,}}{_PIG}", re.I)
+_PIG_RUN = re.compile(rf"(?:\b{_PIG}[^A-Za-z\n]{{1,9}}){{2,}}{_PIG}", re.I)
 
 
 def written_out(text: str) -> list[Span]:
@@ -80,9 +81,11 @@ def _clearest(
     match: re.Match[str], encodings: tuple[Encoding, ...], offset: int = 0, hidden: str | None = None
 ) -> Span | None:
     """The decoding that reads best, where it reads clearly better than what stands there."""
-    best, name, least = "", "", max(min(reading(match[0]), _POOR) + _GAIN, _READABLE)
+    # Digits in a row are likely after digits, and yet say nothing: only what letters say is compared.
+    worded = any(character.isalpha() for character in match[0])
+    best, name, least = "", "", min(reading(match[0]) + _GAIN, _POOR) if worded else _READABLE
     for called, decoded in _peeled(hidden or match[0], encodings, _LAYERS):
-        if reading(decoded) > least:
+        if reading(decoded) > max(least, _READABLE if len(decoded) >= _SHORT else _POOR):
             best, name, least = decoded, called, reading(decoded)
     return Span(match.start() + offset, match.end() + offset, name, best) if best else None
 
@@ -152,4 +155,9 @@ def pig_latin(text: str) -> list[Span]:
 
 
 def _pig_word(match: re.Match[str]) -> str:
-    return max(pig_words(match[0]) or [match[0]], key=reading)
+    """A known word if there is one; a word before `way` or `yay` stands for itself; else what reads best."""
+    words = pig_words(match[0])
+    known = [word for word in words if word in ENGLISH_WORDS]
+    if known or not words:
+        return max(known, key=len, default=match[0])
+    return words[0] if match[0].lower().endswith(("way", "yay")) and words[0][0] in "aeiou" else max(words, key=reading)

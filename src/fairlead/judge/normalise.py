@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 import numpy as np
+import re2
 from numpy.typing import NDArray
 
 from fairlead.encodings.alphabets import FROM_HOMOGLYPH, FROM_LEET, ZERO_WIDTH_CHARACTERS
@@ -28,7 +29,8 @@ _UNREADABLE = -4.2
 _TWIN = re.compile("[" + "".join(map(chr, FROM_HOMOGLYPH)) + "]")
 _WORD = re.compile(r"[\w'’-]+")
 _LATIN, _FOREIGN = re.compile(r"[A-Za-z]"), re.compile(r"[^\W\d_\u0000-\u024f]")
-_APART = re.compile(r"(?:(?<!\S)\S(?:\s{1,3}\S){4}(?!\S))|(?<![^\W_])[^\W_](?:[.*_|/~+,-][^\W_]){3}(?![^\W_])")
+_APART = re2.compile(r"(?:^|\s)\S(?:\s{1,3}\S){4}(?:\s|$)|[\pL\pN](?:[.*_|/~+,-][\pL\pN]){3}")
+_LEET = re2.compile(r"[A-Za-z][0-9@$|!][A-Za-z]|\b[0134579$|][A-Za-z]|[A-Za-z][013457]\b")
 
 _SIGNS = "0-9@$|!"
 _LEET_WORD = re.compile(rf"(?<![\w@.#/:$|!'’])(?!@)(?=[{_SIGNS}]*[A-Za-z'’])(?=[A-Za-z'’]*[{_SIGNS}])[A-Za-z{_SIGNS}'’]*[A-Za-z0-9@$]")
@@ -123,9 +125,11 @@ def _apart(text: str) -> str:
 
 def _leet(text: str) -> str:
     """Signs turned into letters in the words that clearly read better so; what is short becomes a common word, beside such."""
-    if not _LEET_WORD.search(text):
+    if not _LEET.search(text):
         return text
     words = list(_LEET_WORD.finditer(text))
+    if not words:
+        return text
     forms = [" ".join(["", *(match[0].translate(table) for match in words), ""]) for table in ({}, FROM_LEET, _L_FOR_ONE)]
     lines = [classes(form) for form in forms]
     spaces = np.flatnonzero(lines[0] == SPACE)

@@ -33,11 +33,12 @@ _LAST = ("s", "e", "y")
 _UNSORTED = len(_SORTS) + len(_ENDINGS) + len(_LAST) + 1
 _END = _UNSORTED + 1
 _COUNT = _END + 1
-_WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)?")
-_PARTS = re.compile(r"[^\n\"“”„«»:;`]+")
+_AROUND = ".,;:?!()[]\"'“”‘’*"
+_PARTS = re.compile(r"(?:[^\n\"“”„«»:;`]|:(?=\S))+")
 _FEWEST = 5  # words
 _SHARE = 0.25  # of the words are common English ones
-_CLEAR, _CUE = 6.0, 3.0  # nats
+_QUOTES, _ENDS = "\"'“” ", (".", "?", "!")
+_CLEAR, _CUE = 5.0, 3.0  # nats
 _SENTENCES = re.compile(r"[.?!;:]\s")
 _PAIR_PRIOR, _PRIOR = 10.0, 60.0
 
@@ -47,16 +48,23 @@ _SORT = {word: index for index, words in enumerate(_SORTS, start=1) for word in 
 _BY_ENDING = {ending: index for index, ending in enumerate((*_ENDINGS, *_LAST), start=len(_SORTS) + 1)}
 
 
-def _sorted(text: str) -> list[int]:
-    common, ending = _SORT.get, _BY_ENDING.get
-    words = _WORD.findall(text.lower())
-    return [_END, *(common(word) or ending(word[-2:]) or ending(word[-1], _UNSORTED) for word in words), _END]
+def _sorted(text: str) -> NDArray[np.intp]:
+    common = _SORT.get
+    ids = [_END]
+    ids += [common(word) or _sort(word) for word in text.lower().split()]
+    ids.append(_END)
+    return np.array(ids)
+
+
+def _sort(word: str) -> int:
+    bare = word.strip(_AROUND)
+    return _SORT.get(bare) or _BY_ENDING.get(bare[-2:]) or _BY_ENDING.get(bare[-1:], _UNSORTED)
 
 
 def _count() -> NDArray[np.float32]:
     pairs, triples = np.zeros((_COUNT,) * 2), np.zeros((_COUNT,) * 3)
     for sentence in _SENTENCES.split(ENGLISH):
-        ids = [_END, *_sorted(sentence), _END]
+        ids = np.concatenate([[_END], _sorted(sentence), [_END]])
         np.add.at(pairs, (ids[:-1], ids[1:]), 1.0)
         np.add.at(triples, (ids[:-2], ids[1:-1], ids[2:]), 1.0)
     single = pairs.sum(axis=0) + 1.0
@@ -70,7 +78,13 @@ def _count() -> NDArray[np.float32]:
     return difference
 
 
-_FORWARD = _count()
+_FLAT = _count().ravel()
+
+
+def _differences(text: str) -> NDArray[np.float32]:
+    ids = np.array(_sorted(text))
+    found: NDArray[np.float32] = _FORWARD[ids[:-2], ids[1:-1], ids[2:]]
+    return found
 
 
 def _differences(text: str) -> NDArray[np.float32]:
@@ -84,35 +98,31 @@ def forwardness(text: str) -> float:
     return _difference(_sorted(text))
 
 
-def _difference(ids: list[int]) -> float:
-    return float(_FORWARD[ids[:-2], ids[1:-1], ids[2:]].sum())
+def _difference(ids: NDArray[np.intp]) -> float:
+    return float(_FLAT.take((ids[:-2] * _COUNT + ids[1:-1]) * _COUNT + ids[2:]).sum())
 
 
 def backward(text: str) -> list[Span]:
     """The parts of `text`, between line breaks, quotation marks and colons, whose words are clearly in the wrong order."""
     found: list[Span] = []
-    at = 0
     for match in _PARTS.finditer(text):
         part = match[0].strip()
-        at = match.start() + match[0].index(part) if part else 0
-        ids = _sorted(part) if part else []
-        if len(ids) - 2 < _FEWEST or _difference(ids) > -_CLEAR + _cues(part):
+        ids = _sorted(part)
+        if len(ids) < _FEWEST + 2 or _difference(ids) > 0 or _difference(ids) > _cues(part) - _CLEAR:
             continue
-        if sum(0 < sort <= len(_SORTS) for sort in ids) < _SHARE * len(ids):
+        if ((ids > 0) & (ids <= len(_SORTS))).mean() < _SHARE:
             continue
         decoded = REVERSED_ORDER.decode(part)
         if decoded:
-            found.append(Span(at, at + len(part), REVERSED_ORDER.name, decoded))
+            start = match.start() + match[0].index(part)
+            found.append(Span(start, start + len(part), REVERSED_ORDER.name, decoded))
     return found
 
 
 def _cues(part: str) -> float:
-    """Sentences end in a mark and begin with a capital: nats for the wrong order when it is the other way round."""
-    words = part.split()
+    """Sentences begin with a capital and end in a mark: nats for the order being wrong when it is the other way round."""
+    words = part.strip(_QUOTES).split() or ["", ""]
     first, last = words[0], words[-1]
-    cue = 0.0
-    if first[-1] in ".?!" and last[-1] not in ".?!":
-        cue += _CUE
-    if last[0].isupper() and first[0].islower():
-        cue += _CUE
-    return cue
+    capitals = last[:1].isupper() - first[:1].isupper()
+    marks = (first[-1:] in _ENDS) - (last[-1:] in _ENDS)
+    return _CUE * (capitals + marks)

@@ -111,5 +111,6 @@ yang ada di dapur? Tolong tulis surat pendek kepada tetangga saya tentang pagar 
 terbaik untuk belajar bahasa. Mengapa banyak orang takut akan masa depan, dan apa yang harus dikatakan kepada mereka?
 """
 
-#: The words of these texts, in lower case: of English those of two letters and more, of the others of three and more.
-WORDS = frozenset(re.findall(r"[^\W\d_]{2,}", ENGLISH.lower())) | frozenset(re.findall(r"[^\W\d_]{3,}", OTHERS.lower()))
+#: The words of these texts of two letters and more, in lower case; in English, and (from three letters on) in any of them.
+ENGLISH_WORDS = frozenset(re.findall(r"[^\W\d_]{2,}", ENGLISH.lower()))
+WORDS = ENGLISH_WORDS | frozenset(re.findall(r"[^\W\d_]{3,}", OTHERS.lower()))
