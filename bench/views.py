@@ -110,7 +110,7 @@ def run(quick: bool) -> list[Figure]:
     if not _DATA.exists():
         print("bench.views needs ../shared/data: nothing measured", file=sys.stderr)
         return []
-    n = 40 if quick else 500
+    n = 60 if quick else 500
     draw = stream(_SEED, "bench.views")
     prompts = draw.sample(harmful(), n // 2) + draw.sample(benign(), n - n // 2)
     return [*_recovered(prompts), *_false(150 if quick else 1_500), *_cost(200 if quick else 2_000), *_growth()]

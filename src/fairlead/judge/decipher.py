@@ -22,8 +22,10 @@ from fairlead.judge.span import Span
 _WINDOW = 20  # characters
 _STRANGE = -3.3  # nats a character, over a window: English stays above, but for names and the like
 _REGIONS = 48
+_SMOOTH = np.full(7, 1 / 7, dtype=np.float32)
 _REACH = 24
 _SHORTEST = 10
+_TRIED = 4
 _PAIR_GAIN = 8.0  # nats, by the pairs alone
 _GAIN = 16.0  # nats over the whole stretch: a strange name gains up to about 12
 _MEAN_GAIN, _LARGE = 0.5, 1.5  # nats a character
@@ -96,15 +98,14 @@ def _best(text: str, line: NDArray[np.int32], start: int, end: int) -> Span | No
     inner = line[start:end]
     if (inner == OTHER).mean() > _FOREIGN or not (inner < LETTERS).any():
         return None
-    pairs = np.bincount((inner[:-1] << BITS) | inner[1:], minlength=SIZE * SIZE).astype(np.float32)
-    scores = _SCORES @ pairs
+    scores = _SCORES @ _poor_pairs(inner)
     start, end = max(0, start - _REACH), min(len(line), end + _REACH)
     region = line[start:end]
     plain = likelihoods(region)
     best, gain = None, _GAIN
     # Backwards, the pairs alone tell little: there the unrotated text has to be among the candidates.
-    for row in dict.fromkeys((int(scores[1:_ROWS].argmax()) + 1, int(scores[_ROWS:].argmax()) + _ROWS, _ROWS)):
-        if row != _ROWS and scores[row] < scores[0] + _PAIR_GAIN:
+    for row in (_ROWS, *np.argpartition(scores, -_TRIED)[-_TRIED:].tolist()):
+        if row == 0 or (row != _ROWS and scores[row] < scores[0] + _PAIR_GAIN):
             continue
         turned = _PERMUTATION[row % _ROWS][region]
         read = likelihoods(turned) if row < _ROWS else likelihoods(turned[::-1])[::-1]
@@ -125,6 +126,14 @@ def _best(text: str, line: NDArray[np.int32], start: int, end: int) -> Span | No
 
 def _known(text: str) -> int:
     return sum(word in WORDS for word in _WORD.findall(text.lower()))
+
+
+def _poor_pairs(line: NDArray[np.int32]) -> NDArray[np.float32]:
+    """The counts of the pairs about which the text reads poorly: the words around a disguise would speak against undoing it."""
+    found = likelihoods(line)
+    around = np.convolve(found, _SMOOTH, "same") < _STRANGE
+    index = ((line[:-2] << BITS) | line[1:-1])[around] if around.any() else (line[:-1] << BITS) | line[1:]
+    return np.bincount(index, minlength=SIZE * SIZE).astype(np.float32)
 
 
 def _narrowed(text: str, first: int, last: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ _GAIN = 0.3  # nats a character
 _POOR = -3.4
 _READABLE = -4.2  # a short name, say; what random bytes give is below -6
 _SHORT = 12  # characters decoded: below that only letters and spaces will do
-_ESCAPED = 3  # letters, digits or spaces that escapes have to stand for: `R&amp;D` hides nothing
+_ESCAPED = 2  # letters, digits or spaces that escapes have to stand for: `R&amp;D` hides nothing
 _MOST_SPANS = 512
 _PRINTABLE = 0.9
 
@@ -29,6 +29,7 @@ _NUMBER = r"(?:0[xXbo])?[0-9A-Fa-f]{2,8}"
 _GROUPS = re.compile(rf"(?<!\w){_NUMBER}(?:[\s,;:|._-]{{1,3}}{_NUMBER}){{3,}}(?!\w)")
 _WORD = re.compile(r"\S+")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|&#?[0-9A-Za-z]{1,32};?|\\x[0-9A-Fa-f]{2}|\\u\{?[0-9A-Fa-f]{1,6}\}?|[Uu]\+[0-9A-Fa-f]{4,6}|\\[0-3]?[0-7]{2}")
+_TIGHT = (BASE64, HEX, BASE32, BINARY)
 _NUMBERS = (BASE64, HEX, BASE32, BINARY, OCTAL, DECIMAL)
 _LAYERS = 3
 _ESCAPES = (PERCENT, HTML, BYTE_ESCAPES, UNICODE_ESCAPES, OCTAL_ESCAPES)
@@ -48,46 +49,44 @@ def written_out(text: str) -> list[Span]:
 
 
 def _dense(text: str) -> Iterator[Span]:
+    """Rows of digits: several lines as one, or each alone; what was turned around or rotated after is turned back."""
     for match in _DENSE.finditer(text):
         if not _MIXED.search(match[0]):
             continue
-        span = _clearest(match, (BASE64, HEX, BASE32, BINARY))
-        yield from (span,) if span else _lines(match)
+        whole = _clearest(match[0], match.start(), _TIGHT)
+        if whole:
+            yield whole
+            continue
+        for row in _WORD.finditer(text, match.start(), match.end()):
+            span = _clearest(row[0], row.start(), _TIGHT) if row[0] != match[0] else None
+            yield from (span,) if span else _turned(row[0], row.start())
 
 
-def _lines(match: re.Match[str]) -> Iterator[Span]:
-    """The lines one by one, where they are not one span; then what was turned around or rotated before or after."""
-    rows = list(_WORD.finditer(match[0])) if "\n" in match[0] else []
-    for row in rows:
-        span = _clearest(row, (BASE64, HEX, BASE32, BINARY), match.start())
+def _turned(row: str, start: int) -> Iterator[Span]:
+    for turn, encodings in ((REVERSED, (BASE64, BASE32)), (ROT13, (BASE64,))):
+        hidden = turn.decode(row)
+        span = _clearest(hidden, start, encodings) if hidden else None
         if span:
-            yield span
-    for turn in (REVERSED, ROT13) if not rows else ():
-        hidden = turn.decode(match[0])
-        span = _clearest(match, (BASE64, BASE32) if turn is REVERSED else (BASE64,), hidden=hidden)
-        if span:
-            yield Span(span.start, span.end, f"{turn.name}+{span.name}", span.decoded)
+            yield Span(start, start + len(row), f"{turn.name}+{span.name}", span.decoded)
             return
 
 
 def _grouped(text: str) -> Iterator[Span]:
     for match in _GROUPS.finditer(text):
-        span = _clearest(match, (HEX, BINARY, OCTAL, DECIMAL))
+        span = _clearest(match[0], match.start(), (HEX, BINARY, OCTAL, DECIMAL))
         if span:
             yield span
 
 
-def _clearest(
-    match: re.Match[str], encodings: tuple[Encoding, ...], offset: int = 0, hidden: str | None = None
-) -> Span | None:
+def _clearest(hidden: str, start: int, encodings: tuple[Encoding, ...]) -> Span | None:
     """The decoding that reads best, where it reads clearly better than what stands there."""
     # Digits in a row are likely after digits, and yet say nothing: only what letters say is compared.
-    worded = any(character.isalpha() for character in match[0])
-    best, name, least = "", "", min(reading(match[0]) + _GAIN, _POOR) if worded else _READABLE
-    for called, decoded in _peeled(hidden or match[0], encodings, _LAYERS):
+    worded = any(character.isalpha() for character in hidden)
+    best, name, least = "", "", min(reading(hidden) + _GAIN, _POOR) if worded else _READABLE
+    for called, decoded in _peeled(hidden, encodings, _LAYERS):
         if reading(decoded) > max(least, _READABLE if len(decoded) >= _SHORT else _POOR):
             best, name, least = decoded, called, reading(decoded)
-    return Span(match.start() + offset, match.end() + offset, name, best) if best else None
+    return Span(start, start + len(hidden), name, best) if best else None
 
 
 def _peeled(text: str, encodings: tuple[Encoding, ...], layers: int) -> Iterator[tuple[str, str]]:

@@ -30,7 +30,7 @@ _TWIN = re.compile("[" + "".join(map(chr, FROM_HOMOGLYPH)) + "]")
 _WORD = re.compile(r"[\w'’-]+")
 _LATIN, _FOREIGN = re.compile(r"[A-Za-z]"), re.compile(r"[^\W\d_\u0000-\u024f]")
 _APART = re2.compile(r"(?:^|\s)\S(?:\s{1,3}\S){4}(?:\s|$)|[\pL\pN](?:[.*_|/~+,-][\pL\pN]){3}")
-_LEET = re2.compile(r"[A-Za-z][0-9@$|!][A-Za-z]|\b[0134579$|][A-Za-z]|[A-Za-z][013457]\b")
+_LEET = re2.compile(r"[A-Za-z][0-9@$|!]{1,4}[A-Za-z]|\b[0-9$|]{1,4}[A-Za-z]|[A-Za-z][0-9]{1,3}\b")
 
 _SIGNS = "0-9@$|!"
 _LEET_WORD = re.compile(rf"(?<![\w@.#/:$|!'’])(?!@)(?=[{_SIGNS}]*[A-Za-z'’])(?=[A-Za-z'’]*[{_SIGNS}])[A-Za-z{_SIGNS}'’]*[A-Za-z0-9@$]")

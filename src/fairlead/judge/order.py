@@ -38,7 +38,7 @@ _PARTS = re.compile(r"(?:[^\n\"“”„«»:;`]|:(?=\S))+")
 _FEWEST = 5  # words
 _SHARE = 0.25  # of the words are common English ones
 _QUOTES, _ENDS = "\"'“” ", (".", "?", "!")
-_CLEAR, _CUE = 5.0, 3.0  # nats
+_CLEAR, _CUE = 4.0, 3.0  # nats
 _SENTENCES = re.compile(r"[.?!;:]\s")
 _PAIR_PRIOR, _PRIOR = 10.0, 60.0
 

@@ -21,7 +21,7 @@ import re2
 from msgspec import Struct, structs
 
 from fairlead.encodings.carriers import COMMENT, JSON, SPLIT
-from fairlead.encodings.ciphers import REVERSED, REVERSED_ORDER
+from fairlead.encodings.ciphers import REVERSED, REVERSED_LETTERS
 from fairlead.judge.decipher import decipher, line_of, strange
 from fairlead.judge.decode import pig_latin, written_out
 from fairlead.judge.language import reading
@@ -131,7 +131,7 @@ def _deciphered(text: str, spans: list[Span]) -> Iterator[Undone]:
 
 
 def _by_word(decoded: str) -> str:
-    return REVERSED_ORDER.encode(decoded)
+    return REVERSED_LETTERS.encode(decoded[::-1])
 
 
 def _carried(text: str) -> Iterator[Undone]:
