@@ -92,7 +92,9 @@ def _code() -> list[str]:
 
 def _own_code() -> list[str]:
     """Pieces of this repository's source, of sixty lines."""
-    lines = [path.read_text(encoding="utf-8").splitlines() for path in sorted((Path(__file__).parents[1] / "src").rglob("*.py"))]
+    lines = [
+        path.read_text(encoding="utf-8").splitlines() for path in sorted((Path(__file__).parents[1] / "src").rglob("*.py"))
+    ]
     return ["\n".join(file[at : at + 60]) for file in lines for at in range(0, len(file), 60)]
 
 
@@ -101,7 +103,9 @@ def _sets() -> dict[str, list[str]]:
     found["surge"] = [row["text"] for row in csv.DictReader(_open("surge_toxicity/toxicity_en.csv.gz"))]
     found["davidson"] = [row["tweet"] for row in csv.DictReader(_open("davidson/labeled_data.csv.gz"))]
     found["presidio"] = [json.loads(line)["full_text"] for line in _open("presidio_pii/synth_dataset_v2.jsonl.gz")]
-    found |= {f"xsafety.{language}": _xsafety(language) for language in "ar bn de en fr hi ja ru sp zh".split()}
+    found |= {
+        f"xsafety.{language}": _xsafety(language) for language in ("ar", "bn", "de", "en", "fr", "hi", "ja", "ru", "sp", "zh")
+    }
     return found | {"bipia_code": _code(), "own_code": _own_code()}
 
 
@@ -201,9 +205,10 @@ def _microseconds(text: str) -> float:
 
 #: Texts that are made to cost much, as the piece that is repeated.
 HOSTILE = (
-    "=", "%25", "%", "&#", "&amp;", "\\u0068", "\\", '"', '"a"+', "a=b+b;", "{a}", "a.", "a b ", "QUFB", "QUFB ", "QUFBQUFBQUFB\n", "0",
-    "01", "104 ", "68:", "ay ", "igpay atinlay ", "a\u0301\u0316", "\ufdfa", "aа", "а ", "\u200b", "\U000e0041", "\U000e0100", "h3ll0 ", "/*",
-    "<!--", "# ", "xqzj ", "the of ", "uryyb gurer ", ": a", "漢a", "1a", "z" * 40 + "\n", "i1" * 20 + " ",
+    "=", "%25", "%", "&#", "&amp;", "\\u0068", "\\", '"', '"a"+', "a=b+b;", "{a}", "a.", "a b ", "QUFB", "QUFB ", "QUFBQUFBQUFB\n",
+    "0", "01", "104 ", "68:", "ay ", "igpay atinlay ", "a\u0301\u0316", "\ufdfa", "aа", "а ", "\u200b", "\U000e0041",
+    "\U000e0100", "h3ll0 ", "/*", "<!--", "# ", "xqzj ", "the of ", "uryyb gurer ", ": a", "漢a", "1a", "z" * 40 + "\n",
+    "i1" * 20 + " ", "'", "|", "a'", "0.", "1_",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import unicodedata
 TO_LEET = str.maketrans("aeiostAEIOST", "431057431057")
 
 # More signs are read than are written. `1` stands for `i` as often as for `l`: one reading has to do.
-FROM_LEET = str.maketrans("01345789@$|!", "oieastbgasli")
+FROM_LEET: dict[int, int] = str.maketrans("01345789@$|!", "oieastbgasli")
 
 # A twin for each Latin letter that has a convincing one in Cyrillic or Greek.
 _TWINS = {
@@ -41,7 +41,7 @@ def _dressed() -> dict[str, str]:
 
 
 TO_HOMOGLYPH = str.maketrans(_TWINS)
-FROM_HOMOGLYPH = str.maketrans({twin: letter for letter, twin in _TWINS.items()} | _READ_ONLY)
+FROM_HOMOGLYPH = str.maketrans(_dressed() | _CHEROKEE | _READ_ONLY | {twin: letter for letter, twin in _TWINS.items()})
 
 #: Characters that show nothing: zero-width spaces and joiners, word joiner, invisible operators, soft hyphen, byte-order mark,
 #: direction marks and overrides, variation selectors.

@@ -1,7 +1,7 @@
 r"""Texts that are carried within code or data: string literals put together, comments, the strings of JSON.
 
 The decoders give what is carried and leave the carrier out. They read quotes, names and signs as most programming languages
-write them and understand none: what is put together in another way than by `+`, `..`, fields in braces, `join` or `print` is not
+write them and understand none: what is put together otherwise than by `+`, `..`, fields in braces, `join` or `print` is not
 seen.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from fairlead.encodings.pair import Encoding, changed
 
@@ -61,7 +62,7 @@ def _sums(text: str) -> Iterator[str]:
 def _to_split(text: str) -> str:
     """Three pieces in three variables."""
     cuts = (0, len(text) // 3, 2 * len(text) // 3, len(text))
-    pieces = [json.dumps(text[a:b], ensure_ascii=False) for a, b in zip(cuts, cuts[1:], strict=False)]
+    pieces = [json.dumps(text[a:b], ensure_ascii=False) for a, b in pairwise(cuts)]
     lines = [f"{name} = {piece}" for name, piece in zip("abc", pieces, strict=True)]
     return "\n".join([*lines, "print(a + b + c)"])
 

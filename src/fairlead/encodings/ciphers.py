@@ -14,9 +14,8 @@ PIG_WORD = re.compile(r"[A-Za-z]+(?:['’][A-Za-z]+)*")
 _ONSET = re.compile(r"(?i:qu|[^aeiou\W\d_](?:qu|[^aeiouy\W\d_])*)")
 _VOWELS = frozenset("aeiouAEIOU")
 # The clusters with which English words begin: what a pig latin word may have moved to its end.
-_CLUSTERS = frozenset(
-    "b c d f g h j k l m n p q r s t v w x y z bl br ch chr cl cr dr fl fr gl gr kn ph phr pl pr ps qu rh sc sch"
-    " scr sh shr sk sl sm sn sp spl spr squ st str sw th thr tr tw wh wr".split()
+_CLUSTER = re.compile(
+    "[b-df-hj-np-tv-z]|[bcfgps]l|[bcdfgpt]r|[cgprstw]h|kn|ps|qu|s[ckmnptw]|tw|wr|chr|phr|thr|sch|shr|s[cpt]r|spl|squ"
 )
 
 
@@ -80,7 +79,7 @@ def pig_words(word: str) -> list[str]:
         found.append(stem[:-3])
     if stem.endswith("ay") and len(stem) > 3:
         stem = stem[:-2]
-        found += [stem[-n:] + stem[:-n] for n in range(1, min(4, len(stem))) if stem[-n:] in _CLUSTERS]
+        found += [stem[-n:] + stem[:-n] for n in range(1, min(4, len(stem))) if _CLUSTER.fullmatch(stem[-n:])]
     return found
 
 

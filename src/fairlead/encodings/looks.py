@@ -62,9 +62,7 @@ def _marked(name: str, mark: str) -> Encoding:
     return Encoding(name, lambda text: _INSIDE.sub(mark, text), _from_marked)
 
 
-LEETSPEAK = Encoding(
-    "leetspeak", lambda text: text.translate(TO_LEET), lambda text: changed(text, text.translate(FROM_LEET))
-)
+LEETSPEAK = Encoding("leetspeak", lambda text: text.translate(TO_LEET), lambda text: changed(text, text.translate(FROM_LEET)))
 HOMOGLYPHS = Encoding(
     "homoglyphs", lambda text: text.translate(TO_HOMOGLYPH), lambda text: changed(text, text.translate(FROM_HOMOGLYPH))
 )

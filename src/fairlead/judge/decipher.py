@@ -148,14 +148,16 @@ def _narrowed(text: str, first: int, last: int) -> tuple[int, int]:
 
 def _widened(text: str, first: int, last: int) -> tuple[int, int]:
     """The bounds moved outwards up to the last unknown word before two known ones, a longer known one or another mark."""
-    return first - _reach(text[max(0, first - _FARTHEST) : first][::-1], backwards=True), last + _reach(text[last : last + _FARTHEST])
+    return first - _reach(text[max(0, first - _FARTHEST) : first][::-1], backwards=True), last + _reach(
+        text[last : last + _FARTHEST]
+    )
 
 
 def _reach(text: str, *, backwards: bool = False) -> int:
     reach = short = 0
     for match in _NEXT.finditer(text):
         word = (match[1][::-1] if backwards else match[1]).lower()
-        if match.start() != (reach if not short else short):
+        if match.start() != (short or reach):
             break
         if word not in WORDS:
             reach, short = match.end(), 0

@@ -28,7 +28,9 @@ _MIXED = re.compile(r"[0-9=]|[^A-Z][A-Z]|[A-Z]{8}")
 _NUMBER = r"(?:0[xXbo])?[0-9A-Fa-f]{2,8}"
 _GROUPS = re.compile(rf"(?<!\w){_NUMBER}(?:[\s,;:|._-]{{1,3}}{_NUMBER}){{3,}}(?!\w)")
 _WORD = re.compile(r"\S+")
-_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}|&#?[0-9A-Za-z]{1,32};?|\\x[0-9A-Fa-f]{2}|\\u\{?[0-9A-Fa-f]{1,6}\}?|[Uu]\+[0-9A-Fa-f]{4,6}|\\[0-3]?[0-7]{2}")
+_ESCAPE = re.compile(
+    r"%[0-9A-Fa-f]{2}|&#?[0-9A-Za-z]{1,32};?|\\x[0-9A-Fa-f]{2}|\\u\{?[0-9A-Fa-f]{1,6}\}?|[Uu]\+[0-9A-Fa-f]{4,6}|\\[0-3]?[0-7]{2}"
+)
 _TIGHT = (BASE64, HEX, BASE32, BINARY)
 _NUMBERS = (BASE64, HEX, BASE32, BINARY, OCTAL, DECIMAL)
 _LAYERS = 3

@@ -34,7 +34,9 @@ _UNREADABLE = -9.0
 
 
 def _class_of(character: str) -> int:
-    base = unicodedata.normalize("NFKD", {"ı": "i", "ł": "l", "ø": "o", "ß": "s", "đ": "d"}.get(character, character))[0].lower()
+    base = unicodedata.normalize("NFKD", {"ı": "i", "ł": "l", "ø": "o", "ß": "s", "đ": "d"}.get(character, character))[
+        0
+    ].lower()
     if "a" <= base <= "z":
         return ord(base) - ord("a")
     if base.isspace():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Literal
 
 import numpy as np
 import re2
@@ -33,13 +34,17 @@ _APART = re2.compile(r"(?:^|\s)\S(?:\s{1,3}\S){4}(?:\s|$)|[\pL\pN](?:[.*_|/~+,-]
 _LEET = re2.compile(r"[A-Za-z][0-9@$|!]{1,4}[A-Za-z]|\b[0-9$|]{1,4}[A-Za-z]|[A-Za-z][0-9]{1,3}\b")
 
 _SIGNS = "0-9@$|!"
-_LEET_WORD = re.compile(rf"(?<![\w@.#/:$|!'’])(?!@)(?=[{_SIGNS}]*[A-Za-z'’])(?=[A-Za-z'’]*[{_SIGNS}])[A-Za-z{_SIGNS}'’]*[A-Za-z0-9@$]")
-_UNITS = re.compile(r"(?i)\$?\d+(?:st|nd|rd|th|s|am|pm|[a-z]|cm|mm|kg|km|ml|mg|gb|mb|tb|kb|hz|px|oz|lb|lbs|ft|min|hr|hrs|yo|yr)?|[a-z]{1,4}\d+")
+_LEET_WORD = re.compile(
+    rf"(?<![\w@.#/:$|!'’])(?!@)(?=[{_SIGNS}]*[A-Za-z'’])(?=[A-Za-z'’]*[{_SIGNS}])[A-Za-z{_SIGNS}'’]*[A-Za-z0-9@$]"
+)
+_UNITS = re.compile(
+    r"(?i)\$?\d+(?:st|nd|rd|th|s|am|pm|[a-z]|cm|mm|kg|km|ml|mg|gb|mb|tb|kb|hz|px|oz|lb|lbs|ft|min|hr|hrs|yo|yr)?|[a-z]{1,4}\d+"
+)
 _FEW = re.compile(r"(?<![\w.,:/$%#-])(?=[A-Za-z]*[0134579])[A-Za-z0134579]{1,5}(?![.,:/%-]?\w)")
 _LEET_GAIN = 0.9  # nats a character
 _ONE_LETTER = frozenset("ai")
 _LIKE_A_WORD = -3.2
-_L_FOR_ONE = {**FROM_LEET, ord("1"): "l"}
+_L_FOR_ONE = {**FROM_LEET, ord("1"): ord("l")}
 
 
 def clean(text: str, most: int) -> str:
@@ -68,10 +73,8 @@ def _sign(character: str) -> str:
     return character if any(c.isalnum() for c in form) else form
 
 
-def _form(form: str, text: str) -> str:
-    if form == "NFKC" and unicodedata.is_normalized(form, text[:_BLOCK]) and len(text) <= _BLOCK:
-        return text
-    return "".join(unicodedata.normalize(form, text[i : i + _BLOCK]) for i in range(0, len(text), _BLOCK))  # type: ignore[arg-type]
+def _form(form: Literal["NFKC", "NFKD"], text: str) -> str:
+    return "".join(unicodedata.normalize(form, text[i : i + _BLOCK]) for i in range(0, len(text), _BLOCK))
 
 
 def smuggled(text: str) -> Undone | None:

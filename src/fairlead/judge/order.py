@@ -1,6 +1,6 @@
 """Whether English words stand in their order, from the order of sorts of words in our own text.
 
-For three sorts of words in a row, log P(a b c) − log P(c b a) speaks for this order or against it. Common words are sorted by
+For three sorts of words in a row, log P(c | a b) − log P(a | c b) speaks for this order or against it. Common words are sorted by
 hand, others by their ending. The ends of a text are a sort, too.
 """
 
@@ -69,33 +69,13 @@ def _count() -> NDArray[np.float32]:
         np.add.at(triples, (ids[:-2], ids[1:-1], ids[2:]), 1.0)
     single = pairs.sum(axis=0) + 1.0
     pairs += _PAIR_PRIOR * single / single.sum()
-    second = pairs / pairs.sum(axis=1, keepdims=True)
-    triples += _PRIOR * second
-    joint = triples / triples.sum(axis=2, keepdims=True) * second[:, :, None] * (single / single.sum())[:, None, None]
-    # Given its first two, so that the terms add up over a text.
-    forward = np.log(joint / joint.sum(axis=2, keepdims=True))
+    triples += _PRIOR * pairs / pairs.sum(axis=1, keepdims=True)
+    forward = np.log(triples / triples.sum(axis=2, keepdims=True))
     difference: NDArray[np.float32] = (forward - forward.transpose(2, 1, 0)).astype(np.float32)
     return difference
 
 
 _FLAT = _count().ravel()
-
-
-def _differences(text: str) -> NDArray[np.float32]:
-    ids = np.array(_sorted(text))
-    found: NDArray[np.float32] = _FORWARD[ids[:-2], ids[1:-1], ids[2:]]
-    return found
-
-
-def _differences(text: str) -> NDArray[np.float32]:
-    ids = np.array(_sorted(text))
-    found: NDArray[np.float32] = _FORWARD[ids[:-2], ids[1:-1], ids[2:]]
-    return found
-
-
-def forwardness(text: str) -> float:
-    """How much more likely the words of `text` are in this order than backwards, in nats; 0 for no words."""
-    return _difference(_sorted(text))
 
 
 def _difference(ids: NDArray[np.intp]) -> float:

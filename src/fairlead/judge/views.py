@@ -93,7 +93,7 @@ def views(text: str) -> list[View]:
 def _bounded(found: dict[str, str]) -> list[View]:
     """The first views, each name once."""
     names: dict[str, int] = {}
-    listed = []
+    listed: list[View] = []
     for text, name in found.items():
         if not text and listed:
             continue
@@ -138,7 +138,7 @@ def _carried(text: str) -> Iterator[Undone]:
     """What code or data carries, when it is a few words at least and reads better than its carrier."""
     for encoding in (SPLIT, COMMENT, JSON):
         carried = encoding.decode(text)
-        if carried is None or len(carried.split()) < _CARRIED_WORDS and encoding is not SPLIT:
+        if carried is None or (encoding is not SPLIT and len(carried.split()) < _CARRIED_WORDS):
             continue
         if reading(carried) > reading(text) + _CARRIED_GAIN:
             yield Undone(encoding.name, carried, carried)
