@@ -11,6 +11,7 @@ from fairlead.encodings.escapes import BYTE_ESCAPES, HTML, OCTAL_ESCAPES, PERCEN
 from fairlead.encodings.pair import Encoding
 from fairlead.judge.decipher import decipher, line_of, strange
 from fairlead.judge.language import reading
+from fairlead.judge.normalise import undisguise
 from fairlead.judge.sample import ENGLISH_WORDS
 from fairlead.judge.span import Span, undo
 
@@ -86,7 +87,7 @@ def _clearest(hidden: str, start: int, encodings: tuple[Encoding, ...]) -> Span 
     worded = any(character.isalpha() for character in hidden)
     best, name, least = "", "", min(reading(hidden) + _GAIN, _POOR) if worded else _READABLE
     for called, decoded in _peeled(hidden, encodings, _LAYERS):
-        if reading(decoded) > max(least, _READABLE if len(decoded) >= _SHORT else _POOR):
+        if reading(decoded) > max(least, _READABLE if worded or len(decoded) >= _SHORT else _POOR):
             best, name, least = decoded, called, reading(decoded)
     return Span(start, start + len(hidden), name, best) if best else None
 
@@ -100,6 +101,9 @@ def _peeled(text: str, encodings: tuple[Encoding, ...], layers: int) -> Iterator
         yield encoding.name, decoded
         if layers < 2 or len(decoded) < _SHORT or reading(decoded) > _POOR:
             continue
+        readable = undisguise(decoded)
+        if readable != decoded:
+            yield encoding.name, readable
         for name, further in _peeled(decoded.strip(), _NUMBERS, layers - 1):
             yield f"{encoding.name}+{name}", further
         line = line_of(decoded)
@@ -128,7 +132,7 @@ def _escaped(text: str) -> list[Span]:
         if not ("%" in word or "&" in word or "\\" in word or "+" in word) or not _ESCAPE.search(word):
             continue
         name, decoded = "", word
-        for encoding in _ESCAPES:
+        for encoding in _ESCAPES * _LAYERS:
             after = encoding.decode(decoded)
             if after is not None:
                 name, decoded = name or encoding.name, after

@@ -33,10 +33,12 @@ _MIXED = -9.0  # a Latin letter or digit beside a letter of another script
 _UNREADABLE = -9.0
 
 
+_STROKED = {"ı": "i", "ł": "l", "ø": "o", "ß": "s", "đ": "d"}  # no accent: they do not come apart
+
+
 def _class_of(character: str) -> int:
-    base = unicodedata.normalize("NFKD", {"ı": "i", "ł": "l", "ø": "o", "ß": "s", "đ": "d"}.get(character, character))[
-        0
-    ].lower()
+    low = character.lower()
+    base = unicodedata.normalize("NFKD", _STROKED.get(low, low))[0]
     if "a" <= base <= "z":
         return ord(base) - ord("a")
     if base.isspace():

@@ -33,6 +33,7 @@ _LATIN, _FOREIGN = re.compile(r"[A-Za-z]"), re.compile(r"[^\W\d_\u0000-\u024f]")
 _APART = re2.compile(r"(?:^|\s)\S(?:\s{1,3}\S){4}(?:\s|$)|[\pL\pN](?:[.*_|/~+,-][\pL\pN]){3}")
 _LEET = re2.compile(r"[A-Za-z][0-9@$|!]{1,4}[A-Za-z]|\b[0-9$|]{1,4}[A-Za-z]|[A-Za-z][0-9]{1,3}\b")
 
+_SPELT = 0.8
 _SIGNS = "0-9@$|!"
 _LEET_WORD = re.compile(
     rf"(?<![\w@.#/:$|!'’])(?!@)(?=[{_SIGNS}]*[A-Za-z'’])(?=[A-Za-z'’]*[{_SIGNS}])[A-Za-z{_SIGNS}'’]*[A-Za-z0-9@$]"
@@ -41,7 +42,7 @@ _UNITS = re.compile(
     r"(?i)\$?\d+(?:st|nd|rd|th|s|am|pm|[a-z]|cm|mm|kg|km|ml|mg|gb|mb|tb|kb|hz|px|oz|lb|lbs|ft|min|hr|hrs|yo|yr)?|[a-z]{1,4}\d+"
 )
 _FEW = re.compile(r"(?<![\w.,:/$%#-])(?=[A-Za-z]*[0134579])[A-Za-z0134579]{1,5}(?![.,:/%-]?\w)")
-_LEET_GAIN = 0.9  # nats a character
+_LEET_GAIN, _LEET_READABLE = 0.9, -3.8  # nats a character
 _ONE_LETTER = frozenset("ai")
 _LIKE_A_WORD = -3.2
 _L_FOR_ONE = {**FROM_LEET, ord("1"): ord("l")}
@@ -121,9 +122,15 @@ def _apart(text: str) -> str:
         return text
     for encoding in (DOTTED, SPACED):
         closed = encoding.decode(text)
-        if closed is not None and reading(closed) > reading(text):
+        if closed is not None and (_is_spelt(text) or reading(closed) > reading(text)):
             text = closed
     return text
+
+
+def _is_spelt(text: str) -> bool:
+    """Nearly all of the text is letters apart: what they say may itself be disguised, and need not read better."""
+    words = text.split()
+    return sum(len(word) == 1 for word in words) > _SPELT * len(words)
 
 
 def _leet(text: str) -> str:
@@ -138,7 +145,8 @@ def _leet(text: str) -> str:
     spaces = np.flatnonzero(lines[0] == SPACE)
     lengths = np.diff(spaces)
     here, with_i, with_l = (np.add.reduceat(np.pad(likelihoods(line), (2, 0)), spaces[:-1] + 1) / lengths for line in lines)
-    better = np.maximum(with_i, with_l) > here + _LEET_GAIN
+    best = np.maximum(with_i, with_l)
+    better = (best > here + _LEET_GAIN) & (best > _LEET_READABLE)
     if not _is_leet(words, better):
         return text
     pieces, at = [], 0

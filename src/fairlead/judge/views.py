@@ -140,5 +140,6 @@ def _carried(text: str) -> Iterator[Undone]:
         carried = encoding.decode(text)
         if carried is None or (encoding is not SPLIT and len(carried.split()) < _CARRIED_WORDS):
             continue
-        if reading(carried) > reading(text) + _CARRIED_GAIN:
+        written = encoding is SPLIT and _IS_WRITTEN.search(carried)
+        if written or reading(carried) > reading(text) + _CARRIED_GAIN:
             yield Undone(encoding.name, carried, carried)
