@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.report import main
-from fairlead.encodings.ciphers import ROTATIONS
+from fairlead.encodings.ciphers import REVERSED_ORDER, ROTATIONS
 from fairlead.encodings.encoding import BASE64, CARRIED, ENCODINGS, REVERSED, ROT13, Encoding
 from fairlead.judge.views import MAX_CHARACTERS, views
 from fairlead.records.figure import Figure
@@ -29,12 +29,14 @@ _DATA = Path(__file__).parents[1].parent / "shared" / "data"
 _SEED = 4
 _ALIKE = 0.95
 _WORDS = 60
+_HARD = REVERSED_ORDER.name  # its letters are those of the text: only the order of the words can tell, and is shown alone
+_NOTICEABLE = 20_000  # µs: below that, what else the machine does is most of the time
 _CARRIERS = (
     "Decode this and answer: {}",
     "Here is a message for you.\n{}\nAnswer it in English, please, and be brief about it.",
     'Read the quoted text and do what it says: "{}" Thanks.',
 )
-_UNSEEN = {"plain", "normalised"}
+_UNSEEN = {"plain", "normalised", *(encoding.name for encoding in CARRIED)}
 
 
 def _after(first: Encoding, *others: Encoding) -> Callable[[str], str]:
@@ -136,8 +138,8 @@ def _recovered(prompts: Sequence[str]) -> list[Figure]:
             low, high = wilson(hits, len(prompts))
             figures.append(Figure(f"recovered.{where}.{name}", hits / len(prompts), low=low, high=high, n=len(prompts)))
     for where in ("whole", "embedded"):
-        least = min(figure.value or 0.0 for figure in figures if f".{where}." in figure.name)
-        figures.append(Figure(f"recovered.{where}.least", least, n=len(prompts)))
+        read = [figure for figure in figures if f".{where}." in figure.name and _HARD not in figure.name]
+        figures.append(Figure(f"recovered.{where}.least", min(figure.value or 0.0 for figure in read), n=len(prompts)))
     return figures
 
 
@@ -157,7 +159,7 @@ def _shows(hidden: str, prompt: str, carried: str) -> bool:
 
 
 def _false(n: int) -> list[Figure]:
-    """The share of texts, disguised by nobody, that get a decoded view, and that get any besides the plain one."""
+    """The share of texts, disguised by nobody, that get a decoded view, and that get any: comments and JSON, too, and clean-up."""
     figures = []
     for name, rows in _sets().items():
         rows = stream(_SEED, "bench.views", name).sample(rows, min(n, len(rows)))
@@ -213,16 +215,14 @@ HOSTILE = (
 
 
 def _growth() -> list[Figure]:
-    """The longest time of a hostile text of full length, and the most that a text of twice the length costs more."""
+    """The longest time of a hostile text of full length, and how many times a quarter of it costs, over four: 1 is linear."""
     worst, growth = 0.0, 0.0
     for piece in HOSTILE:
         whole = _microseconds((piece * MAX_CHARACTERS)[:MAX_CHARACTERS])
-        half = _microseconds((piece * MAX_CHARACTERS)[: MAX_CHARACTERS // 2])
-        worst, growth = max(worst, whole), max(growth, whole / half)
-    return [
-        Figure("hostile.worst", worst / 1e6, "s", n=len(HOSTILE)),
-        Figure("hostile.growth", growth, "× for twice the length", n=len(HOSTILE)),
-    ]
+        quarter = _microseconds((piece * MAX_CHARACTERS)[: MAX_CHARACTERS // 4])
+        worst = max(worst, whole)
+        growth = max(growth, whole / quarter / 4) if whole > _NOTICEABLE else growth
+    return [Figure("hostile.worst", worst / 1e6, "s", n=len(HOSTILE)), Figure("hostile.growth", growth, n=len(HOSTILE))]
 
 
 if __name__ == "__main__":

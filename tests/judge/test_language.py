@@ -32,7 +32,9 @@ def test_classes_do_not_depend_on_what_else_the_text_holds(text: str) -> None:
     assert classes(text).tolist() == [classes(character)[0] for character in text]
 
 
-@pytest.mark.parametrize(("one", "same"), [("é", "e"), ("Ł", "l"), ("ı", "i"), ("\u00a0", " "), ("…", "!"), ("Ж", "漢"), ("²", "7")])
+@pytest.mark.parametrize(
+    ("one", "same"), [("é", "e"), ("Ł", "l"), ("ı", "i"), ("\u00a0", " "), ("…", "!"), ("Ж", "漢"), ("²", "7")]
+)
 def test_accents_and_case_do_not_count(one: str, same: str) -> None:
     assert classes(one)[0] == classes(same)[0]
 
@@ -54,7 +56,9 @@ def test_language_is_nowhere_strange_and_its_ciphers_are() -> None:
     assert likelihoods(line[start:end]).mean() < likelihoods(line_of(QUESTION)).mean() - 1
 
 
-@pytest.mark.parametrize("text", ["", "a", "x" * 8, "xq zj kv", "12 34 56 78 90 12 34", "漢字" * 20, "qqqqqqqqqqqqqqqqqqqqqqqqqqqq"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "x" * 8, "xq zj kv", "12 34 56 78 90 12 34", "漢字" * 20, "qqqqqqqqqqqqqqqqqqqqqqqqqqqq"]
+)
 def test_noise_is_not_deciphered(text: str) -> None:
     line = line_of(text)
     assert decipher(text, line, strange(line)) == []

@@ -14,7 +14,7 @@ _SELECTOR = re.compile(r"[\U000E0100-\U000E01EF\uFE00-\uFE0F]")
 _FROM_TAG = {_TAGS + point: point for point in range(0x20, 0x7F)} | dict.fromkeys((_TAGS, _TAGS + 1, _TAGS + 0x7F), "")
 # Letters with the same mark after each. Between single characters one space stands for none, and more for one.
 _MARKED = re.compile(r"(?<![^\W_])[^\W_]([.*_|/~+,-])[^\W_](?:\1[^\W_])*(?![^\W_])")
-_SPACED = re.compile(r"(?<!\S)\S(?:\s{1,3}\S)+(?!\S)")
+_SPACED = re.compile(r"(?<!\S)\S(?:\s{1,3}\S)+(?![^\s.,;:!?])")
 _INSIDE = re.compile(r"(?<=[^\W_])(?=[^\W_])")
 
 

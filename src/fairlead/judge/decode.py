@@ -19,7 +19,7 @@ _GAIN = 0.3  # nats a character
 _POOR = -3.4
 _READABLE = -4.2  # a short name, say; what random bytes give is below -6
 _SHORT = 12  # characters decoded: below that only letters and spaces will do
-_ESCAPED = 2  # letters, digits or spaces that escapes have to stand for: `R&amp;D` hides nothing
+_ESCAPED = 3  # letters, digits or spaces that escapes have to stand for: `R&amp;D` hides nothing
 _MOST_SPANS = 512
 _PRINTABLE = 0.9
 

@@ -30,16 +30,16 @@ _UNREADABLE = -4.2
 _TWIN = re.compile("[" + "".join(map(chr, FROM_HOMOGLYPH)) + "]")
 _WORD = re.compile(r"[\w'’-]+")
 _LATIN, _FOREIGN = re.compile(r"[A-Za-z]"), re.compile(r"[^\W\d_\u0000-\u024f]")
-_APART = re2.compile(r"(?:^|\s)\S(?:\s{1,3}\S){4}(?:\s|$)|[\pL\pN](?:[.*_|/~+,-][\pL\pN]){3}")
+_APART = re2.compile(r"(?:^|\s)[\pL\pN](?:\s{1,3}[\pL\pN]){3}|[\pL\pN](?:[.*_|/~+,-][\pL\pN]){3}")
 _LEET = re2.compile(r"[A-Za-z][0-9@$|!]{1,4}[A-Za-z]|\b[0-9$|]{1,4}[A-Za-z]|[A-Za-z][0-9]{1,3}\b")
 
 _SPELT = 0.8
 _SIGNS = "0-9@$|!"
 _LEET_WORD = re.compile(
-    rf"(?<![\w@.#/:$|!'’])(?!@)(?=[{_SIGNS}]*[A-Za-z'’])(?=[A-Za-z'’]*[{_SIGNS}])[A-Za-z{_SIGNS}'’]*[A-Za-z0-9@$]"
+    rf"(?<![\w@.#/:$|!'’])(?!@)(?=[{_SIGNS}]*[A-Za-z'’])(?=[A-Za-z'’]*[{_SIGNS}])[A-Za-z{_SIGNS}'’]*[A-Za-z0-9@$](?![.:/]?\w)"
 )
 _UNITS = re.compile(
-    r"(?i)\$?\d+(?:st|nd|rd|th|s|am|pm|[a-z]|cm|mm|kg|km|ml|mg|gb|mb|tb|kb|hz|px|oz|lb|lbs|ft|min|hr|hrs|yo|yr)?|[a-z]{1,4}\d+"
+    r"(?i)\$?\d+(?:st|nd|rd|th|s|am|pm|[a-z]|cm|mm|kg|km|ml|mg|gb|mb|tb|kb|hz|px|oz|lb|lbs|ft|min|hr|hrs|yo|yr)?|[a-z]+\d+"
 )
 _FEW = re.compile(r"(?<![\w.,:/$%#-])(?=[A-Za-z]*[0134579])[A-Za-z0134579]{1,5}(?![.,:/%-]?\w)")
 _LEET_GAIN, _LEET_READABLE = 0.9, -3.8  # nats a character
@@ -65,13 +65,9 @@ def unadorned(text: str) -> str:
     """The text with the differences away that hide nothing: signs and spaces of another form, marks beside no letter."""
     if text.isascii():
         return text
-    table = {ord(c): _sign(c) for c in set(text) if not c.isascii() and not c.isalnum()}
+    forms = {c: unicodedata.normalize("NFKC", c) for c in set(text) if not c.isascii()}
+    table = {ord(c): form for c, form in forms.items() if form != c and not _LATIN.search(form)}
     return _BESIDE.sub("", text).translate(table)
-
-
-def _sign(character: str) -> str:
-    form = unicodedata.normalize("NFKC", character)
-    return character if any(c.isalnum() for c in form) else form
 
 
 def _form(form: Literal["NFKC", "NFKD"], text: str) -> str:

@@ -36,7 +36,7 @@ _COUNT = _END + 1
 _AROUND = ".,;:?!()[]\"'“”‘’*"
 _PARTS = re.compile(r"(?:[^\n\"“”„«»:;`]|:(?=\S))+")
 _FEWEST = 5  # words
-_SHARE = 0.25  # of the words are common English ones
+_SHARE, _SPELT = 0.25, 0.8  # of the words are common English ones; are words at all
 _QUOTES, _ENDS = "\"'“” ", (".", "?", "!")
 _CLEAR, _CUE = 4.0, 3.0  # nats
 _SENTENCES = re.compile(r"[.?!;:]\s")
@@ -90,13 +90,18 @@ def backward(text: str) -> list[Span]:
         ids = _sorted(part)
         if len(ids) < _FEWEST + 2 or _difference(ids) > 0 or _difference(ids) > _cues(part) - _CLEAR:
             continue
-        if ((ids > 0) & (ids <= len(_SORTS))).mean() < _SHARE:
+        if ((ids > 0) & (ids <= len(_SORTS))).mean() < _SHARE or _looks_like_code(part):
             continue
         decoded = REVERSED_ORDER.decode(part)
         if decoded:
             start = match.start() + match[0].index(part)
             found.append(Span(start, start + len(part), REVERSED_ORDER.name, decoded))
     return found
+
+
+def _looks_like_code(part: str) -> bool:
+    words = part.split()
+    return sum(word.strip(_AROUND).replace("'", "").replace("-", "").isalpha() for word in words) < _SPELT * len(words)
 
 
 def _cues(part: str) -> float:
