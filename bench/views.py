@@ -159,7 +159,7 @@ def _shows(hidden: str, prompt: str, carried: str) -> bool:
 
 
 def _false(n: int) -> list[Figure]:
-    """The share of texts, disguised by nobody, that get a decoded view, and that get any: comments and JSON, too, and clean-up."""
+    """The share of texts, disguised by nobody, that get a decoded view; that get any, comments, JSON and clean-up with them."""
     figures = []
     for name, rows in _sets().items():
         rows = stream(_SEED, "bench.views", name).sample(rows, min(n, len(rows)))
@@ -207,7 +207,8 @@ def _microseconds(text: str) -> float:
 
 #: Texts that are made to cost much, as the piece that is repeated.
 HOSTILE = (
-    "=", "%25", "%", "&#", "&amp;", "\\u0068", "\\", '"', '"a"+', "a=b+b;", "{a}", "a.", "a b ", "QUFB", "QUFB ", "QUFBQUFBQUFB\n",
+    "=", "%25", "%", "&#", "&amp;", "\\u0068", "\\", '"', '"a"+', "a=b+b;", "{a}", "a.", "a b ", "QUFB", "QUFB ",
+    "QUFBQUFBQUFB\n",
     "0", "01", "104 ", "68:", "ay ", "igpay atinlay ", "a\u0301\u0316", "\ufdfa", "aа", "а ", "\u200b", "\U000e0041",
     "\U000e0100", "h3ll0 ", "/*", "<!--", "# ", "xqzj ", "the of ", "uryyb gurer ", ": a", "漢a", "1a", "z" * 40 + "\n",
     "i1" * 20 + " ", "'", "|", "a'", "0.", "1_",

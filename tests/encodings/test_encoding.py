@@ -31,9 +31,12 @@ SENTENCES = st.lists(st.from_regex(r"[a-z]{2,8}", fullmatch=True), min_size=1, m
 # Pieces of every form that a decoder reads, so that it gets past its first look.
 PIECES = st.sampled_from(
     (
-        "QUJD", "MFRGG===", "68", "0x68", "01101000", "104 ", "%68", "%", "&#104;", "&#x110000;", "&#999999999999;", "&amp;", "\\x68",
-        "\\ud83d", "\\u{1f600}", "\\150", "U+0068 ", "h e l l o", "h-e-l", "\u200b", "\U000e0041", "\U000e0100", "а", "a = 'b'", "b + a",
-        '"k": "v\\u0041"', "{a}{b}", "print(a, b)", "# word", "/* word */", "<!--", "-->", "ickpay ", "'", '"', "\\", "\n", " ", "=",
+        "QUJD", "MFRGG===", "68", "0x68", "01101000", "104 ", "%68", "%", "&#104;", "&#x110000;", "&#999999999999;", "&amp;",
+        "\\x68",
+        "\\ud83d", "\\u{1f600}", "\\150", "U+0068 ", "h e l l o", "h-e-l", "\u200b", "\U000e0041", "\U000e0100", "а",
+        "a = 'b'", "b + a",
+        '"k": "v\\u0041"', "{a}{b}", "print(a, b)", "# word", "/* word */", "<!--", "-->", "ickpay ", "'", '"', "\\", "\n", " ",
+        "=",
         "\ud800", "İ", "١", "漢",
     )
 )  # fmt: skip

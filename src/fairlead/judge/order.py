@@ -1,7 +1,7 @@
 """Whether English words stand in their order, from the order of sorts of words in our own text.
 
-For three sorts of words in a row, log P(c | a b) − log P(a | c b) speaks for this order or against it. Common words are sorted by
-hand, others by their ending. The ends of a text are a sort, too.
+For three sorts of words in a row, log P(c | a b) − log P(a | c b) speaks for this order or against it. Common words are sorted
+by hand, others by their ending. The ends of a text are a sort, too.
 """
 
 from __future__ import annotations
