@@ -20,6 +20,8 @@ _POOR = -3.4
 _READABLE = -4.2  # a short name, say; what random bytes give is below -6
 _SHORT = 12  # characters decoded: below that only letters and spaces will do
 _ESCAPED = 3  # letters, digits or spaces that escapes have to stand for: `R&amp;D` hides nothing
+_SHORTEST = 4
+_ACCENTED = re.compile(r"[\u0080-\u024f]")
 _MOST_SPANS = 512
 _PRINTABLE = 0.9
 
@@ -113,13 +115,13 @@ def _peeled(text: str, encodings: tuple[Encoding, ...], layers: int) -> Iterator
 
 
 def _printable(decoded: str | None) -> str | None:
-    """Without control characters; None where they are many, or where a short text has anything but letters and spaces."""
+    """Without control characters; None where they are many, or where a short text has anything but plain letters and spaces."""
     if decoded is None:
         return None
     kept = "".join(character for character in decoded if character.isprintable() or character in "\n\t")
     if len(kept) < _PRINTABLE * len(decoded):
         return None
-    if len(kept) < _SHORT and not (len(kept) > 3 and kept.replace(" ", "").isalpha()):
+    if len(kept) < _SHORT and (len(kept) < _SHORTEST or not kept.replace(" ", "").isalpha() or _ACCENTED.search(kept)):
         return None
     return kept
 

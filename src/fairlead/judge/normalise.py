@@ -42,7 +42,7 @@ _UNITS = re.compile(
     r"(?i)\$?\d+(?:st|nd|rd|th|s|am|pm|[a-z]|cm|mm|kg|km|ml|mg|gb|mb|tb|kb|hz|px|oz|lb|lbs|ft|min|hr|hrs|yo|yr)?|[a-z]+\d+"
 )
 _FEW = re.compile(r"(?<![\w.,:/$%#-])(?=[A-Za-z]*[0134579])[A-Za-z0134579]{1,5}(?![.,:/%-]?\w)")
-_LEET_GAIN, _LEET_READABLE = 0.9, -3.8  # nats a character
+_LEET_GAIN, _LEET_READABLE = 0.9, -4.6  # nats a character
 _ONE_LETTER = frozenset("ai")
 _LIKE_A_WORD = -3.2
 _L_FOR_ONE = {**FROM_LEET, ord("1"): ord("l")}

@@ -37,6 +37,7 @@ _AROUND = ".,;:?!()[]\"'“”‘’*"
 _PARTS = re.compile(r"(?:[^\n\"“”„«»:;`]|:(?=\S))+")
 _FEWEST = 5  # words
 _SHARE, _SPELT = 0.25, 0.8  # of the words are common English ones; are words at all
+_CODE = re.compile(r"[=_(){}\[\]<>]")
 _QUOTES, _ENDS = "\"'“” ", (".", "?", "!")
 _CLEAR, _CUE = 4.0, 3.0  # nats
 _SENTENCES = re.compile(r"[.?!;:]\s")
@@ -101,7 +102,9 @@ def backward(text: str) -> list[Span]:
 
 def _looks_like_code(part: str) -> bool:
     words = part.split()
-    return sum(word.strip(_AROUND).replace("'", "").replace("-", "").isalpha() for word in words) < _SPELT * len(words)
+    return len(_CODE.findall(part)) > 1 or sum(
+        word.strip(_AROUND).replace("'", "").replace("-", "").isalpha() for word in words
+    ) < _SPELT * len(words)
 
 
 def _cues(part: str) -> float:

@@ -33,7 +33,7 @@ MAX_CHARACTERS = 65_536
 MAX_VIEWS = 8
 _LAYERS = 3
 _CARRIED_GAIN = 0.15  # nats a character
-_CARRIED_WORDS = 4
+_SPLIT_WORDS, _CARRIED_WORDS = 2, 4
 
 _WRITTEN = (
     r"[A-Za-z0-9+/_-]{12,}|[A-Za-z0-9+/]{3,}=|[A-Za-z]\d+[A-Za-z]\w{4,}|%[0-9A-Fa-f]{2}|&#?[0-9A-Za-z]+;|\\[xuU0-7]|[Uu]\+[0-9A-Fa-f]{4}"
@@ -138,8 +138,9 @@ def _carried(text: str) -> Iterator[Undone]:
     """What code or data carries, when it is a few words at least and reads better than its carrier."""
     for encoding in (SPLIT, COMMENT, JSON):
         carried = encoding.decode(text)
-        if carried is None or (encoding is not SPLIT and len(carried.split()) < _CARRIED_WORDS):
+        if carried is None:
             continue
         written = encoding is SPLIT and _IS_WRITTEN.search(carried)
-        if written or reading(carried) > reading(text) + _CARRIED_GAIN:
+        enough = len(carried.split()) >= (_SPLIT_WORDS if encoding is SPLIT else _CARRIED_WORDS)
+        if written or (enough and reading(carried) > reading(text) + _CARRIED_GAIN):
             yield Undone(encoding.name, carried, carried)
