@@ -110,8 +110,10 @@ def _best(text: str, line: NDArray[np.int32], start: int, end: int) -> Span | No
         turned = _PERMUTATION[row % _ROWS][region]
         read = likelihoods(turned) if row < _ROWS else likelihoods(turned[::-1])[::-1]
         at = _largest(read - plain)
+        if at[2] <= gain:
+            continue
         first, last = _whole_words(region, at[0] + 1, at[1] + 1)
-        if at[2] > gain and _is_clear(read, plain, first, last):
+        if _is_clear(read, plain, first, last):
             best, gain = (row, start + first, start + last), at[2]
     if best is None:
         return None
