@@ -26,6 +26,7 @@ _SMOOTH = np.full(7, 1 / 7, dtype=np.float32)
 _REACH = 24
 _SHORTEST = 10
 _TRIED = 4
+_MOST = 3.5  # nats that one character may gain: a name such as HGTTG is strange enough to read better as anything
 _PAIR_GAIN = 8.0  # nats, by the pairs alone
 _GAIN = 16.0  # nats over the whole stretch: a strange name gains up to about 12
 _MEAN_GAIN, _LARGE = 0.5, 1.5  # nats a character
@@ -109,7 +110,7 @@ def _best(text: str, line: NDArray[np.int32], start: int, end: int) -> Span | No
             continue
         turned = _PERMUTATION[row % _ROWS][region]
         read = likelihoods(turned) if row < _ROWS else likelihoods(turned[::-1])[::-1]
-        at = _largest(read - plain)
+        at = _largest(np.minimum(read - plain, _MOST))
         if at[2] <= gain:
             continue
         first, last = _whole_words(region, at[0] + 1, at[1] + 1)

@@ -6,6 +6,7 @@ by hand, others by their ending. The ends of a text are a sort, too.
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -86,10 +87,12 @@ def _difference(ids: NDArray[np.intp]) -> float:
 def backward(text: str) -> list[Span]:
     """The parts of `text`, between line breaks, quotation marks and colons, whose words are clearly in the wrong order."""
     found: list[Span] = []
-    for match in _PARTS.finditer(text):
+    parts = list(_PARTS.finditer(text))
+    clear = _CLEAR + math.log2(max(len(parts), 1))  # the more are looked at, the more look odd by chance
+    for match in parts:
         part = match[0].strip()
         ids = _sorted(part)
-        if len(ids) < _FEWEST + 2 or _difference(ids) > 0 or _difference(ids) > _cues(part) - _CLEAR:
+        if len(ids) < _FEWEST + 2 or _difference(ids) > 0 or _difference(ids) > _cues(part) - clear:
             continue
         if ((ids > 0) & (ids <= len(_SORTS))).mean() < _SHARE or _looks_like_code(part):
             continue
