@@ -110,7 +110,7 @@ def _best(text: str, line: NDArray[np.int32], start: int, end: int) -> Span | No
             continue
         turned = _PERMUTATION[row % _ROWS][region]
         read = likelihoods(turned) if row < _ROWS else likelihoods(turned[::-1])[::-1]
-        at = _largest(np.minimum(read - plain, _MOST))
+        at = _largest(read - plain if row == _ROWS else np.minimum(read - plain, _MOST))
         if at[2] <= gain:
             continue
         first, last = _whole_words(region, at[0] + 1, at[1] + 1)

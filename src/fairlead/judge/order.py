@@ -36,6 +36,7 @@ _END = _UNSORTED + 1
 _COUNT = _END + 1
 _AROUND = ".,;:?!()[]\"'“”‘’*"
 _PARTS = re.compile(r"(?:[^\n\"“”„«»:;`]|:(?=\S))+")
+_FEW = 3  # parts
 _FEWEST = 5  # words
 _SHARE, _SPELT = 0.25, 0.8  # of the words are common English ones; are words at all
 _CODE = re.compile(r"[=_(){}\[\]<>]")
@@ -88,7 +89,7 @@ def backward(text: str) -> list[Span]:
     """The parts of `text`, between line breaks, quotation marks and colons, whose words are clearly in the wrong order."""
     found: list[Span] = []
     parts = list(_PARTS.finditer(text))
-    clear = _CLEAR + math.log2(max(len(parts), 1))  # the more are looked at, the more look odd by chance
+    clear = _CLEAR + math.log2(max(len(parts) / _FEW, 1))  # the more are looked at, the more look odd by chance
     for match in parts:
         part = match[0].strip()
         ids = _sorted(part)
