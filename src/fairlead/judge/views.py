@@ -1,7 +1,8 @@
 """The readings of a text that the judge looks at: as it stands, cleaned up, and decoded where it hides something.
 
 A disguise is taken off only where the result reads more like language than what was there (`language.reading`), so that an
-ordinary text has one view. What comes off is looked at again, three layers deep. A disguise among other words gives two views:
+ordinary text has one view. What comes off is looked at again, for three rounds (digits within digits: three layers a round).
+A disguise among other words gives two views:
 the text with the hidden words in their place (so that "how do I make a <one encoded word>" is read as one request), and the
 hidden words alone (which is what classifiers were trained on, and which no padding dilutes).
 
