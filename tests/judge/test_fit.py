@@ -19,7 +19,7 @@ def _world(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _targets(known: np.ndarray, one_of: np.ndarray | None = None) -> Targets:
-    return Targets(known, np.zeros(known.shape, bool) if one_of is None else one_of, np.zeros(len(known), np.intp))
+    return Targets(known, np.zeros(known.shape, bool) if one_of is None else one_of, np.zeros(len(known), np.intp), np.zeros(len(known), bool))
 
 
 def test_one_rule_without_unknowns_is_scikit_learns_balanced_regression() -> None:
@@ -75,7 +75,7 @@ def test_the_gradient_of_the_noisy_or_is_that_of_finite_differences() -> None:
 def test_classes_weigh_the_same_and_sources_by_the_root_of_their_size() -> None:
     known = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0], np.int8)[:, None]
     sources = np.array([0, 0, 0, 0, 0, 0, 0, 0, 1])  # four violating of one source; four allowed of it, one of another
-    each, _ = Targets(known, np.zeros((9, 1), bool), sources).weights()
+    each, _ = Targets(known, np.zeros((9, 1), bool), sources, np.zeros(9, bool)).weights()
     assert each[known[:, 0] == 1].sum() == pytest.approx(1) and each[known[:, 0] == 0].sum() == pytest.approx(1)
     assert each[8, 0] == pytest.approx(1 / 3) and each[4:8, 0] == pytest.approx([1 / 6] * 4)
 
@@ -91,3 +91,10 @@ def test_targets_read_examples() -> None:
     assert found.known.tolist() == [[1, -1], [-1, 0], [1, -1], [-1, -1]]
     assert found.one_of.tolist() == [[False, False], [True, False], [False, False], [False, False]]
     assert found.sources[0] == found.sources[2] != found.sources[1]
+
+
+def test_what_was_labelled_under_the_policy_has_its_share_of_each_class() -> None:
+    examples = [Example(str(i), str(i), {"r": i % 2 == 0}, "corpus:ann" if i < 4 else "public") for i in range(40)]
+    each, _ = Targets.of(examples, ["r"]).weights()
+    for label in (0, 1):
+        assert each[label:4:2].sum() == pytest.approx(0.7) and each[4 + label :: 2].sum() == pytest.approx(0.3)

@@ -6,7 +6,8 @@ The second sum is for texts of which only "one of these rules is violated" is kn
 learning (Viola, Platt and Zhang 2005, section 3.2.1, with a text as the bag and its rules as the instances).
 
 Weights make both classes of a rule weigh the same, and within a class let a source weigh as the square root of its size, so
-that neither the commonest label nor the largest source decides. Unknown labels weigh nothing.
+that neither the commonest label nor the largest source decides. What was labelled under the policy itself (`OWN`) has the share
+`_OWN_SHARE` of a class: public sets draw their lines elsewhere. Unknown labels weigh nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from fairlead.records.example import Example
 
 Features: TypeAlias = "csr_array | NDArray[np.float32]"
 UNKNOWN = -1
-_SHARE = 0.5  # the exponent: 1 lets each text weigh the same, 0 each source
+OWN = ("corpus:", "policy:")  # how the sources begin whose labels are the policy's own
+_EXPONENT = 0.5  # 1 lets each text weigh the same, 0 each source
+_OWN_SHARE = 0.7  # chosen by the look-alikes and the sources left out (bench.judge)
 
 
 class Targets(NamedTuple):
@@ -33,6 +36,7 @@ class Targets(NamedTuple):
     known: NDArray[np.int8]
     one_of: NDArray[np.bool_]
     sources: NDArray[np.intp]  # [n], whichever set each text comes from
+    own: NDArray[np.bool_]  # [n], whether it was labelled under the policy
 
     @classmethod
     def of(cls, examples: Sequence[Example], rules: Sequence[str]) -> Targets:
@@ -47,11 +51,12 @@ class Targets(NamedTuple):
             if all(rule in column for rule in example.one_of) and not any(example.labels.get(rule) for rule in example.one_of):
                 one_of[row, [column[rule] for rule in example.one_of]] = True
         sources = np.unique([example.source for example in examples], return_inverse=True)[1].astype(np.intp)
-        return cls(known, one_of, sources)
+        own = np.array([example.source.startswith(OWN) for example in examples], dtype=bool)
+        return cls(known, one_of, sources, own)
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Targets:
         """The targets of some of the texts."""
-        return Targets(self.known[rows], self.one_of[rows], self.sources[rows])
+        return Targets(self.known[rows], self.one_of[rows], self.sources[rows], self.own[rows])
 
     def weights(self) -> tuple[Floats, Floats]:
         """The weight of each known label [n, r], 1 a rule and class, and of each set [n], 1 in all."""
@@ -67,8 +72,12 @@ class Targets(NamedTuple):
 
     def _spread(self, rows: NDArray[np.intp]) -> Floats:
         counts = np.bincount(self.sources[rows], minlength=1)
-        weight: Floats = counts[self.sources[rows]].astype(np.float64) ** (_SHARE - 1)
-        return weight / weight.sum() if len(rows) else weight
+        weight: Floats = counts[self.sources[rows]].astype(np.float64) ** (_EXPONENT - 1)
+        own = self.own[rows]
+        for side, share in ((own, _OWN_SHARE), (~own, 1 - _OWN_SHARE)):
+            if side.any():
+                weight[side] *= (1.0 if side.all() else share) / weight[side].sum()
+        return weight
 
 
 class Linear(NamedTuple):
