@@ -285,11 +285,11 @@ def test_heads_for_no_rule_score_nothing() -> None:
     empty = Heads(
         HeadsCard((), "", "", 0),
         Weights(
-            np.zeros((1 << 18, 0), np.int8),
-            np.zeros(0, np.float32),
-            np.zeros((0, 0), np.float32),
-            np.zeros((2, 0)),
-            np.zeros((2, 2, 0)),
+            np.zeros((1 << 18, 1), np.int8),
+            np.zeros(1, np.float32),
+            np.zeros((0, 1), np.float32),
+            np.zeros((2, 1)),
+            np.zeros((2, 3, 0)),
         ),
     )
     assert Judge(ALONE, empty, None).judge(Conversation.of(BENIGN)).outcome is Outcome.UNDETERMINED

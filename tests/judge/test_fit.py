@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 
-from fairlead.judge.fit import UNKNOWN, Targets, _noisy_or, fit
+from fairlead.judge.fit import _OWN_SHARE, UNKNOWN, Targets, _noisy_or, fit
 from fairlead.judge.heads import sigmoid
 from fairlead.records.example import Example
 
@@ -19,7 +19,12 @@ def _world(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _targets(known: np.ndarray, one_of: np.ndarray | None = None) -> Targets:
-    return Targets(known, np.zeros(known.shape, bool) if one_of is None else one_of, np.zeros(len(known), np.intp), np.zeros(len(known), bool))
+    return Targets(
+        known,
+        np.zeros(known.shape, bool) if one_of is None else one_of,
+        np.zeros(len(known), np.intp),
+        np.zeros(len(known), bool),
+    )
 
 
 def test_one_rule_without_unknowns_is_scikit_learns_balanced_regression() -> None:
@@ -93,8 +98,22 @@ def test_targets_read_examples() -> None:
     assert found.sources[0] == found.sources[2] != found.sources[1]
 
 
-def test_what_was_labelled_under_the_policy_has_its_share_of_each_class() -> None:
-    examples = [Example(str(i), str(i), {"r": i % 2 == 0}, "corpus:ann" if i < 4 else "public") for i in range(40)]
+def test_what_is_not_public_has_its_share_of_each_class() -> None:
+    examples = [Example(str(i), str(i), {"r": i % 2 == 0}, "corpus:ann" if i < 4 else "public:set") for i in range(40)]
     each, _ = Targets.of(examples, ["r"]).weights()
     for label in (0, 1):
-        assert each[label:4:2].sum() == pytest.approx(0.7) and each[4 + label :: 2].sum() == pytest.approx(0.3)
+        assert each[label:4:2].sum() == pytest.approx(_OWN_SHARE) and each[4 + label :: 2].sum() == pytest.approx(
+            1 - _OWN_SHARE
+        )
+
+
+def test_harm_at_large_is_any_rule_and_needs_most_rules_settled_to_be_absent() -> None:
+    examples = [
+        Example("1", "a", {"r": True, "s": False}, "x"),
+        Example("2", "b", {}, "x", one_of=("r", "s")),
+        Example("3", "c", {"r": False, "s": False, "t": False}, "x"),
+        Example("4", "d", {"r": False}, "x"),
+    ]
+    found = Targets.of(examples, ["r", "s", "t"]).with_any()
+    assert found.known[:, -1].tolist() == [1, 1, 0, UNKNOWN] and not found.one_of[:, -1].any()
+    assert Targets.of(examples[:2], ["r", "s"]).with_any().known[:, -1].tolist() == [UNKNOWN, UNKNOWN]

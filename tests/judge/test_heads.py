@@ -137,11 +137,11 @@ def _random_heads(count: int) -> Heads:
     draw = np.random.default_rng(0)
     cards = tuple(HeadCard(f"r{i}", "", 1, 1, True) for i in range(count))
     weights = Weights(
-        draw.integers(-127, 128, (BUCKETS, count)).astype(np.int8),
-        draw.random(count).astype(np.float32),
-        draw.normal(size=(4, count)).astype(np.float32),
-        draw.normal(size=(2, count)),
-        draw.normal(size=(2, 2, count)),
+        draw.integers(-127, 128, (BUCKETS, count + 1)).astype(np.int8),
+        draw.random(count + 1).astype(np.float32),
+        draw.normal(size=(4, count + 1)).astype(np.float32),
+        draw.normal(size=(2, count + 1)),
+        draw.normal(size=(2, 3, count)),
     )
     return Heads(HeadsCard(cards, "", "", 0), weights)
 
@@ -156,13 +156,17 @@ def test_training_and_scoring_see_the_same_features(text: str) -> None:
     assert np.allclose(trained[0], RANDOM.logits(text), rtol=1e-5, atol=1e-4)
 
 
-def test_the_second_stage_is_the_mean_of_both_logits_calibrated() -> None:
+def test_the_second_stage_is_the_mean_of_both_logits_beside_that_of_harm_calibrated() -> None:
     embedding = np.array([0.5, -0.5, 0.5, 0.5], np.float32)
-    logits, weights = np.array([0.2, -1.0]), RANDOM.weights
+    logits, weights = np.array([0.2, -1.0, 0.7]), RANDOM.weights
+
+    def both(column: int) -> float:
+        dense = sum(float(embedding[i]) * float(weights.embedding[i, column]) for i in range(4)) + weights.bias[1, column]
+        return float((logits[column] + dense) / 2)
+
     for head in range(2):
-        dense = sum(float(embedding[i]) * float(weights.embedding[i, head]) for i in range(4)) + weights.bias[1, head]
-        slope, offset = weights.platt[1, :, head]
-        expected = 1 / (1 + math.exp(-(slope * (logits[head] + dense) / 2 + offset)))
+        a, b, c = weights.platt[1, :, head]
+        expected = 1 / (1 + math.exp(-(a * both(head) + b * both(2) + c)))
         assert RANDOM.second(logits, embedding)[head] == pytest.approx(expected, rel=1e-6)
 
 
@@ -170,7 +174,7 @@ def test_calibration_maps_the_middle_to_the_prevalence() -> None:
     # Two classes at logits +1 and -1, many of each: halfway between, the odds are those of the prevalence.
     logits, labels = np.repeat([1.0, -1.0], 500), np.repeat([True, False], 500)
     noisy = logits + np.random.default_rng(0).normal(size=1000)
-    slope, offset = _platt(noisy, labels, np.ones(1000))
+    slope, _, offset = _platt(np.column_stack([noisy, np.zeros(1000)]), labels, np.ones(1000))
     assert slope > 1
     assert sigmoid(np.array([offset]))[0] == pytest.approx(PREVALENCE, abs=0.04)
 
@@ -180,8 +184,9 @@ def test_calibration_finds_known_odds() -> None:
     random = np.random.default_rng(3)
     labels = random.random(20_000) < 0.5
     logits = random.normal(np.where(labels, 1.0, -1.0))
-    slope, offset = _platt(logits, labels, np.ones(20_000))
-    assert slope == pytest.approx(2.0, abs=0.1)
+    harm = np.random.default_rng(4).normal(size=20_000)  # says nothing, and so gets no weight
+    slope, other, offset = _platt(np.column_stack([logits, harm]), labels, np.ones(20_000))
+    assert slope == pytest.approx(2.0, abs=0.1) and other == pytest.approx(0.0, abs=0.05)
     assert offset == pytest.approx(np.log(PREVALENCE / (1 - PREVALENCE)), abs=0.1)
 
 

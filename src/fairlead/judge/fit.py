@@ -6,8 +6,8 @@ The second sum is for texts of which only "one of these rules is violated" is kn
 learning (Viola, Platt and Zhang 2005, section 3.2.1, with a text as the bag and its rules as the instances).
 
 Weights make both classes of a rule weigh the same, and within a class let a source weigh as the square root of its size, so
-that neither the commonest label nor the largest source decides. What was labelled under the policy itself (`OWN`) has the share
-`_OWN_SHARE` of a class: public sets draw their lines elsewhere. Unknown labels weigh nothing.
+that neither the commonest label nor the largest source decides. Public sets draw their lines elsewhere than the policy: what
+does not come from them has the share `_OWN_SHARE` of a class. Unknown labels weigh nothing.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
 from fairlead.judge.heads import Floats, sigmoid
+from fairlead.judge.sources import PUBLIC
 from fairlead.records.example import Example
 
 Features: TypeAlias = "csr_array | NDArray[np.float32]"
 UNKNOWN = -1
-OWN = ("corpus:", "policy:")  # how the sources begin whose labels are the policy's own
+_SETTLED = 2 / 3
 _EXPONENT = 0.5  # 1 lets each text weigh the same, 0 each source
-_OWN_SHARE = 0.7  # chosen by the look-alikes and the sources left out (bench.judge)
+_OWN_SHARE = 0.9  # chosen by the look-alikes and the sources left out (bench.judge)
 
 
 class Targets(NamedTuple):
@@ -51,8 +52,18 @@ class Targets(NamedTuple):
             if all(rule in column for rule in example.one_of) and not any(example.labels.get(rule) for rule in example.one_of):
                 one_of[row, [column[rule] for rule in example.one_of]] = True
         sources = np.unique([example.source for example in examples], return_inverse=True)[1].astype(np.intp)
-        own = np.array([example.source.startswith(OWN) for example in examples], dtype=bool)
+        own = np.array([not example.source.startswith(PUBLIC) for example in examples], dtype=bool)
         return cls(known, one_of, sources, own)
+
+    def with_any(self) -> Targets:
+        """With one more column: whether any rule is violated. Not, where none is and two thirds of the rules are settled."""
+        some = (self.known == 1).any(axis=1) | self.one_of.any(axis=1)
+        none = ~some & ((self.known == 0).mean(axis=1) >= _SETTLED)
+        column = np.where(some, 1, np.where(none, 0, UNKNOWN)).astype(np.int8)[:, None]
+        if not some.any() or not none.any():
+            column[:] = UNKNOWN  # one class alone teaches nothing
+        outside = np.zeros((len(column), 1), bool)
+        return Targets(np.hstack([self.known, column]), np.hstack([self.one_of, outside]), self.sources, self.own)
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Targets:
         """The targets of some of the texts."""

@@ -1,8 +1,12 @@
 """Per-rule linear classifiers in two stages: on hashed n-grams, then on n-grams and a sentence embedding together.
 
-The score of a rule is sigmoid(slope · m + offset), where m is the n-gram logit in the first stage and the mean of both logits
-in the second; slope and offset (Platt 1999) were fitted for each stage on logits from outside the training folds. A score of
-one half means: as likely as not in a stream in which `PREVALENCE` of the texts violate the rule.
+Beside the rules there is one more classifier, of harm at large: whether any rule is violated. It learns from all texts what a
+request for harm is like, where a rule's own classifier has fewer examples.
+
+The score of a rule is sigmoid(a · m + b · h + c), where m is the rule's logit and h that of harm: of n-grams in the first
+stage, the mean of both logits in the second. a, b and c were fitted for each stage on logits from outside the training folds
+(Platt 1999, with one variable more). A score of one half means: as likely as not in a stream in which `PREVALENCE` of the texts
+violate the rule.
 
 Each head has a band for its first stage: a score outside of it decides, one inside of it asks for the embedding.
 """
@@ -61,11 +65,11 @@ class HeadsCard(Struct, frozen=True):
 
 
 class Weights(Struct, frozen=True):
-    """The numbers, with a column for each head.
+    """The numbers, with a column for each head and a last one for harm at large.
 
-    `grams` int8 [BUCKETS, heads], times `scale` float32 [heads]; `embedding` float32 [width, heads], width 0 without an
-    encoder; `bias` float64 [2, heads], of the n-gram and the embedding head; `platt` float64 [2, 2, heads]: slope and offset,
-    first of n-grams alone, then of both.
+    `grams` int8 [BUCKETS, heads + 1], times `scale` float32 [heads + 1]; `embedding` float32 [width, heads + 1], width 0
+    without an encoder; `bias` float64 [2, heads + 1], of the n-gram and the embedding head; `platt` float64 [2, 3, heads]: a, b
+    and c, first of n-grams alone, then of both.
     """
 
     grams: NDArray[np.int8]
@@ -82,11 +86,11 @@ class Heads:
         """Raises JudgeError when the shapes do not fit together or a number is not finite."""
         count = len(card.heads)
         shapes = {
-            "grams": (BUCKETS, count),
-            "scale": (count,),
-            "embedding": (weights.embedding.shape[0], count),
-            "bias": (2, count),
-            "platt": (2, 2, count),
+            "grams": (BUCKETS, count + 1),
+            "scale": (count + 1,),
+            "embedding": (weights.embedding.shape[0], count + 1),
+            "bias": (2, count + 1),
+            "platt": (2, 3, count),
         }
         for name, shape in shapes.items():
             array = getattr(weights, name)
@@ -115,7 +119,7 @@ class Heads:
         return state.hexdigest()
 
     def logits(self, text: str) -> Floats:
-        """The n-gram logits [heads] of one text: each kind of gram is a vector with entries 1/√n.
+        """The n-gram logits [heads + 1] of one text: each kind of gram is a vector with entries 1/√n.
 
         The sums of whole numbers are exact, so they do not depend on their order.
         """
@@ -130,14 +134,12 @@ class Heads:
 
     def first(self, logits: Floats) -> Floats:
         """Calibrated probabilities [heads] from n-gram logits alone."""
-        slope, offset = self.weights.platt[GRAMS]
-        return sigmoid(slope * logits + offset)
+        return calibrated(logits, self.weights.platt[GRAMS])
 
     def second(self, logits: Floats, embedding: NDArray[np.float32]) -> Floats:
         """Calibrated probabilities [heads] from n-gram logits and the embedding [width] of the same text."""
-        slope, offset = self.weights.platt[BOTH]
         both = (logits + embedding @ self.weights.embedding + self.weights.bias[BOTH]) / 2
-        return sigmoid(slope * both + offset)
+        return calibrated(both, self.weights.platt[BOTH])
 
     def save(self, folder: Path) -> None:
         """Write numbers and card. The card comes last, so that a folder with a card is whole."""
@@ -173,6 +175,11 @@ class _Format(Struct):
 def is_heads(folder: Path) -> bool:
     """Whether the folder holds heads: the card is written last."""
     return (folder / _CARD).exists()
+
+
+def calibrated(logits: Floats, platt: Floats) -> Floats:
+    """Probabilities [..., heads] from logits [..., heads + 1]."""
+    return sigmoid(platt[0] * logits[..., :-1] + platt[1] * logits[..., -1:] + platt[2])
 
 
 def sigmoid(values: Floats) -> Floats:

@@ -17,6 +17,9 @@ from typing import Any, NamedTuple
 
 from fairlead.records.example import Example
 
+#: How the sources of their examples begin.
+PUBLIC = "public:"
+
 CONTENT = (
     "hate.incitement", "harassment.targeted", "violence.threat_or_incitement", "selfharm.encouragement", "sexual.explicit",
     "sexual.violence", "sexual.minors", "weapons.uplift", "drugs.manufacture_or_trade", "crime.facilitation", "cyber.attack",
@@ -105,7 +108,7 @@ class Source(NamedTuple):
             for row in self.read(path):
                 text = row.text.strip()
                 if text and text not in found:
-                    found[text] = _example(row, text, f"{self.name}:{len(found)}", self.name)
+                    found[text] = _example(row, text, f"{self.name}:{len(found)}", f"{PUBLIC}{self.name}")
         return list(found.values())
 
 

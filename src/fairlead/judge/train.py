@@ -1,10 +1,10 @@
 """Trains the heads. The only module of the judge, with `fit`, that needs SciPy.
 
 For all rules together: logistic regression on hashed n-grams, weighted by inverse document frequency (folded into the
-weights afterwards), and another on embeddings (`fit`); then Platt scaling (Platt 1999, with his smoothed targets) of the
-logits of texts that were left out. With enough sources whole sources are left out, so that scores are calibrated for texts
-from elsewhere; otherwise whole groups. Our departure from Platt: the classes are weighted so that `PREVALENCE` of the weight
-is positive, whatever mixture the files happen to hold, and within a class each source as in `fit`.
+weights afterwards), and another on embeddings (`fit`); then the calibration of `heads` on the logits of texts that were left
+out. With enough sources whole sources are left out, so that scores are calibrated for texts from elsewhere; otherwise whole
+groups. Our departure from Platt, beside his smoothed targets: the classes are weighted so that `PREVALENCE` of the weight is
+positive, whatever mixture the files happen to hold, and within a class each source as in `fit`.
 
 A label that an example does not state is unknown: the example is left out of that rule's training, never taken as allowed.
 """
@@ -23,7 +23,7 @@ from scipy.sparse import csr_array
 from fairlead.judge.encoder import Encoder
 from fairlead.judge.features import BUCKETS, grams
 from fairlead.judge.fit import Features, Linear, Targets, fit
-from fairlead.judge.heads import BOTH, GRAMS, PREVALENCE, Floats, HeadCard, Heads, HeadsCard, Weights, sigmoid
+from fairlead.judge.heads import GRAMS, PREVALENCE, Floats, HeadCard, Heads, HeadsCard, Weights, calibrated, sigmoid
 from fairlead.policy.document import Policy, Rule
 from fairlead.records.canonical import digest
 from fairlead.records.errors import InputError
@@ -43,10 +43,22 @@ _MISSED, _FALSE = 0.01, 0.0005
 
 # With a few dozen examples, logits from outside the folds say little about their own scale. The prior is a head of middling
 # quality: classes two deviations apart in log-odds, and the offset that turns balanced classes into `PREVALENCE`.
-_PRIOR = np.array([2.0, np.log(PREVALENCE / (1 - PREVALENCE))])
+_PRIOR = np.array([2.0, 0.0, np.log(PREVALENCE / (1 - PREVALENCE))])
 _PRIOR_PRECISION = 1.0
 _NEWTON_STEPS = 50
 _FEWEST_DEVIATIONS = 0.5
+
+
+class Training(NamedTuple):
+    """What came of it: the heads, the examples that were learnt from, and how each scores [n, heads] where it was left out.
+
+    `first` and `second` are the stages' probabilities: calibrated for all, from logits of a fit that saw nothing of its fold.
+    """
+
+    heads: Heads
+    examples: list[Example]
+    first: Floats
+    second: Floats
 
 
 def train(policy: Policy, examples: Sequence[Example], encoder: Encoder | None, seed: int) -> Heads:
@@ -56,46 +68,57 @@ def train(policy: Policy, examples: Sequence[Example], encoder: Encoder | None, 
     example is marked dev or test. A rule without enough known examples, or whose head ranks little better than chance where it
     was left out, gets no head; the card says why.
     """
+    return training(policy, examples, encoder, seed).heads
+
+
+def training(
+    policy: Policy, examples: Sequence[Example], encoder: Encoder | None, seed: int, *, whole_sources: bool | None = None
+) -> Training:
+    """As `train`, with the scores of what was left out: whole sources, whole groups, or as there are sources enough."""
     data = training_set(policy, examples)
     rules, left_out = _learnable(policy, data)
     if not rules:
-        return _empty(data, left_out, encoder, seed)
+        nothing = np.zeros((len(data), 0))
+        return Training(_empty(data, left_out, encoder, seed), data, nothing, nothing)
     texts = [example.text[:_LONGEST] for example in data]
-    targets = Targets.of(data, [rule.id for rule in rules])
-    folds = _folds(data, targets, seed)
+    targets = Targets.of(data, [rule.id for rule in rules]).with_any()
+    if whole_sources is None:
+        whole_sources = len({example.source for example in data}) >= _FEW_SOURCES
+    folds = _folds([e.source if whole_sources else e.group or e.id for e in data], targets, seed)
     sparse = _Sparse.of(texts)
-    gram_logits = _left_out(sparse.features, targets, folds, *_ON_GRAMS)
-    logits = [gram_logits, gram_logits]
+    logits = [_left_out(sparse.features, targets, folds, *_ON_GRAMS)]
     parts = [_fit(sparse.features, targets, *_ON_GRAMS)]
     if encoder:
         dense = encoder.encode(texts)
-        logits[BOTH] = (gram_logits + _left_out(dense, targets, folds, *_ON_EMBEDDINGS)) / 2
+        logits.append((logits[GRAMS] + _left_out(dense, targets, folds, *_ON_EMBEDDINGS)) / 2)
         parts.append(_fit(dense, targets, *_ON_EMBEDDINGS))
     weights, _ = targets.weights()
-    heads, platt, kept = [], np.zeros((2, 2, len(rules))), []
+    heads, platt, kept = [], np.zeros((2, 3, len(rules))), []
     for column, rule in enumerate(rules):
         known = targets.known[:, column] >= 0
         label, weight = targets.known[known, column] == 1, weights[known, column]
-        alone, both = (found[known, column] for found in logits)
-        if _parted(both, label, weight) < _FEWEST_DEVIATIONS:
+        stages = [found[known][:, [column, -1]] for found in logits]
+        alone, both = stages[GRAMS], stages[-1]
+        if _parted(both[:, 0], label, weight) < _FEWEST_DEVIATIONS:
             left_out[rule.id] = "ranks little better than chance where it was left out; give more examples"
             continue
-        platt[GRAMS, :, column] = _platt(alone, label, weight)
-        platt[BOTH, :, column] = _platt(both, label, weight)
-        slope, offset = platt[GRAMS, :, column]
+        platt[:, :, column] = [_platt(stage, label, weight) for stage in (alone, both)]
+        alone_scores = calibrated(alone, platt[GRAMS, :, [column]].T)[:, 0]
         heads.append(
             HeadCard(
                 rule.id,
                 rule.meaning,
                 int(label.sum()),
                 int((~label).sum()),
-                _parted(alone, label, weight) >= _FEWEST_DEVIATIONS,
-                _band(sigmoid(slope * alone + offset), label, weight),
+                _parted(alone[:, 0], label, weight) >= _FEWEST_DEVIATIONS,
+                _band(alone_scores, label, weight),
             )
         )
         kept.append(column)
     card = replace(_empty(data, left_out, encoder, seed).card, heads=tuple(heads))
-    return Heads(card, _stack(parts, sparse, platt, kept))
+    columns = [*kept, -1]
+    scores = [calibrated(found[:, columns], platt[stage][:, kept]) for stage, found in enumerate((logits[GRAMS], logits[-1]))]
+    return Training(Heads(card, _stack(parts, sparse, platt, kept)), data, *scores)
 
 
 def _learnable(policy: Policy, data: Sequence[Example]) -> tuple[list[Rule], dict[str, str]]:
@@ -121,8 +144,8 @@ def _empty(data: Sequence[Example], left_out: dict[str, str], encoder: Encoder |
         left_out=left_out,
         sources=dict(sorted(Counter(example.source for example in data).items())),
     )
-    none = np.zeros((BUCKETS, 0), np.int8), np.zeros(0, np.float32), np.zeros((width, 0), np.float32)
-    return Heads(card, Weights(*none, np.zeros((2, 0)), np.zeros((2, 2, 0))))
+    none = np.zeros((BUCKETS, 1), np.int8), np.zeros(1, np.float32), np.zeros((width, 1), np.float32)
+    return Heads(card, Weights(*none, np.zeros((2, 1)), np.zeros((2, 3, 0))))
 
 
 def training_set(policy: Policy, examples: Iterable[Example]) -> list[Example]:
@@ -176,13 +199,11 @@ def _join(stated: Sequence[Example], given: Sequence[Example]) -> Example:
     return Example(first.id, first.text, labels, first.source, first.split, first.group, one_of=one_of)
 
 
-def _folds(data: Sequence[Example], targets: Targets, seed: int) -> NDArray[np.intp]:
-    """The fold of each example: whole sources where there are enough of them, else whole groups.
+def _folds(names: Sequence[str], targets: Targets, seed: int) -> NDArray[np.intp]:
+    """The fold of each example: those of one name stay together.
 
-    Those with a violation are dealt out first, so that each fold gets its share.
+    Names with a violation are dealt out first, so that each fold gets its share.
     """
-    by_source = len({example.source for example in data}) >= _FEW_SOURCES
-    names = [example.source if by_source else example.group or example.id for example in data]
     violating = {name for name, row in zip(names, targets.known, strict=True) if (row == 1).any()}
     order = sorted(set(names), key=lambda name: (name not in violating, key(seed, "fold", name)))
     place = {name: number % _FOLDS for number, name in enumerate(order)}
@@ -225,26 +246,28 @@ def _quantile(values: Floats, weight: Floats, share: float) -> float:
 
 
 def _platt(logits: Floats, labels: NDArray[np.bool_], given: Floats) -> Floats:
-    """Slope and offset of the calibrated logit, the most probable under a normal prior around `_PRIOR`; Newton's method.
+    """a, b and c for logits [n, 2] of a rule and of harm: the most probable under a normal prior.
 
-    The prior is on logits in units of their standard deviation, from the middle between the means of the two classes.
+    By Newton's method. The prior around `_PRIOR` is on logits in units of their standard deviation, from the middle between
+    the means of the two classes.
     """
     positives, negatives = int(labels.sum()), int((~labels).sum())
     target = np.where(labels, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     share = np.where(labels, PREVALENCE / given[labels].sum(), (1 - PREVALENCE) / given[~labels].sum())
     weight = given * share * len(labels)
-    middle = sum(np.average(logits[side], weights=given[side]) for side in (labels, ~labels)) / 2
-    unit = max(float(logits.std()), 1e-9)
-    design = np.stack([(logits - middle) / unit, np.ones_like(logits)], axis=1)
+    middle = sum(np.average(logits[side], axis=0, weights=given[side]) for side in (labels, ~labels)) / 2
+    unit = np.maximum(logits.std(axis=0), 1e-9)
+    design = np.column_stack([(logits - middle) / unit, np.ones(len(logits))])
     found = _PRIOR.copy()
     for _ in range(_NEWTON_STEPS):
         chance = sigmoid(design @ found)
         gradient = design.T @ (weight * (chance - target)) + _PRIOR_PRECISION * (found - _PRIOR)
-        curvature = (design.T * (weight * chance * (1 - chance))) @ design + _PRIOR_PRECISION * np.eye(2)
+        curvature = (design.T * (weight * chance * (1 - chance))) @ design + _PRIOR_PRECISION * np.eye(3)
         step = np.linalg.solve(curvature, gradient)
         # A full step can overshoot where the curve is flat; a bounded one always gets there.
         found -= step / max(1.0, float(np.abs(step).max()))
-    return np.array([found[0] / unit, found[1] - found[0] * middle / unit])
+    slopes = found[:2] / unit
+    return np.array([*slopes, found[2] - slopes @ middle])
 
 
 class _Sparse(NamedTuple):
@@ -279,12 +302,13 @@ def _gram_features(texts: Sequence[str]) -> csr_array:
 
 
 def _stack(parts: Sequence[Linear], sparse: _Sparse, platt: Floats, kept: Sequence[int]) -> Weights:
-    """The columns in `kept`, document frequencies folded into the n-gram weights, these as whole numbers of a scale."""
-    on_grams = (parts[GRAMS].weight * sparse.frequency[:, None])[:, kept]
+    """The columns in `kept` and that of harm; document frequencies are folded into the n-grams' weights, now whole numbers."""
+    columns = [*kept, -1]
+    on_grams = (parts[GRAMS].weight * sparse.frequency[:, None])[:, columns]
     scale = np.maximum(np.abs(on_grams).max(axis=0, initial=0.0), 1e-9) / 127
-    whole = np.zeros((BUCKETS, len(kept)), np.int8)
+    whole = np.zeros((BUCKETS, len(columns)), np.int8)
     whole[sparse.used] = np.round(on_grams / scale)
-    dense = [part.weight[:, kept] for part in parts[1:]]
-    bias = [part.bias[kept] for part in parts] + [np.zeros(len(kept))] * (2 - len(parts))
-    embedding = dense[0] if dense else np.zeros((0, len(kept)), np.float32)
+    dense = [part.weight[:, columns] for part in parts[1:]]
+    bias = [part.bias[columns] for part in parts] + [np.zeros(len(columns))] * (2 - len(parts))
+    embedding = dense[0] if dense else np.zeros((0, len(columns)), np.float32)
     return Weights(whole, scale.astype(np.float32), embedding, np.stack(bias), platt[:, :, kept])
