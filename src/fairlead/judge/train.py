@@ -38,8 +38,8 @@ _RAREST = 5_000  # texts: a bucket must occur in two of the first so many, and i
 # Chosen by the figure for sources left out (bench.judge); a factor of ten either way costs little.
 _ON_GRAMS, _ON_EMBEDDINGS = (1e-3, 40), (1e-3, 150)  # penalty, and steps: stopping early costs the n-grams nothing
 _LEAST_DATA = 1.0  # over n texts: the penalty that few texts need
-# What the first stage may get wrong where it decides alone, as shares of the weight of each class.
-_MISSED, _FALSE = 0.01, 0.0005
+# What the first stage may get wrong where it decides alone and the second would not, as shares of the weight of each class.
+_MISSED, _FALSE = 0.005, 0.0005
 
 # With a few dozen examples, logits from outside the folds say little about their own scale. The prior is a head of middling
 # quality: classes two deviations apart in log-odds, and the offset that turns balanced classes into `PREVALENCE`.
@@ -103,7 +103,7 @@ def training(
             left_out[rule.id] = "ranks little better than chance where it was left out; give more examples"
             continue
         platt[:, :, column] = [_platt(stage, label, weight) for stage in (alone, both)]
-        alone_scores = calibrated(alone, platt[GRAMS, :, [column]].T)[:, 0]
+        scored = [calibrated(found, platt[stage, :, [column]].T)[:, 0] for stage, found in enumerate((alone, both))]
         heads.append(
             HeadCard(
                 rule.id,
@@ -111,7 +111,7 @@ def training(
                 int(label.sum()),
                 int((~label).sum()),
                 _parted(alone[:, 0], label, weight) >= _FEWEST_DEVIATIONS,
-                _band(alone_scores, label, weight),
+                _band(scored[0], scored[1], label, weight, rule),
             )
         )
         kept.append(column)
@@ -230,12 +230,16 @@ def _parted(logits: Floats, labels: NDArray[np.bool_], weight: Floats) -> float:
     return float((violating - allowed) / max(float(logits.std()), 1e-9))
 
 
-def _band(scores: Floats, labels: NDArray[np.bool_], weight: Floats) -> tuple[float, float]:
-    """Between which scores the first stage must ask the second: outside, few of the left-out texts were on the wrong side."""
-    return (
-        _quantile(scores[labels], weight[labels], _MISSED),
-        _quantile(scores[~labels], weight[~labels], 1 - _FALSE),
-    )
+def _band(first: Floats, second: Floats, labels: NDArray[np.bool_], weight: Floats, rule: Rule) -> tuple[float, float]:
+    """Between which scores the first stage must ask the second.
+
+    Outside, it would lose few of the violating texts that the second stage catches, and stop few of the allowed ones that the
+    second lets pass.
+    """
+    assert rule.detect is not None  # a text rule has one
+    caught, passed = labels & (second >= rule.detect.review), ~labels & (second < rule.detect.block)
+    low = _quantile(first[caught], weight[caught], _MISSED) if caught.any() else 0.0
+    return low, _quantile(first[passed], weight[passed], 1 - _FALSE) if passed.any() else 1.0
 
 
 def _quantile(values: Floats, weight: Floats, share: float) -> float:
