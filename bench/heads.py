@@ -127,7 +127,7 @@ def left_out(found: Training) -> list[Figure]:
 def blocked(found: Training, policy: Policy) -> list[Figure]:
     """At the policy's thresholds: the texts of each source that are withheld under any rule, violating and allowed apart."""
     review = np.array([rule.detect.review for rule in map(policy.rule, found.heads.rules) if rule.detect])
-    withheld = (found.second >= review).any(axis=1)
+    withheld = np.any(found.second >= review, axis=1)
     sources = np.array([example.source for example in found.examples])
     harmful = np.array([bool(example.one_of) or any(example.labels.values()) for example in found.examples])
     figures = []

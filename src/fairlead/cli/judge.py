@@ -211,9 +211,7 @@ def _own_heads(policy: Policy) -> Path:
     # Whatever changes the heads changes the name: rules, data, recipe.
     folder = _cache() / "heads" / digest((policy.digest, texts, PREVALENCE, __version__))[:16]
     if not is_heads(folder):
-        _say(
-            f"no heads for policy {policy.id} {policy.version} yet: training on its examples and the corpus of {len(texts)} texts"
-        )
+        _say(f"no heads for {policy.id} {policy.version} yet: training on its examples and {len(texts)} texts of the corpus")
         _train(policy, texts, folder, 0)
     return folder
 
