@@ -26,6 +26,7 @@ from fairlead.judge.encoder import Encoder
 from fairlead.judge.heads import Heads
 from fairlead.judge.refusal import refuses
 from fairlead.judge.sources import SOURCES
+from fairlead.measure.corpus import corpus
 from fairlead.policy.core import CORE, ENCODER, HEADS
 from fairlead.policy.document import Policy
 from fairlead.policy.load import load
@@ -159,9 +160,8 @@ def cost(judge: Judge) -> list[Figure]:
     seconds, mebibytes = map(float, loaded.stdout.split())
     figures = [Figure("load", seconds, "s", n=1), Figure("rss", mebibytes, "MiB", n=1)]
     words = LOOKALIKES.read_text("utf-8").split('"text": "')[1:]
-    draw = stream(_SEED, "bench.judge", "cost")
-    many = (" ".join(part.split('"')[0] for part in draw.sample(words, 12)) for _ in range(300))
-    long = [" ".join(text.split()[:_WORDS]) for text in many]
+    near = (e.text for e in corpus(load(CORE)) if abs(len(e.text.split()) - _WORDS) <= _WORDS // 10)
+    long = list(near)[:300]
     verdicts, took = _timed(judge, long)
     for stage, name in ((EMBEDDINGS, "embeddings"), (NGRAMS, "ngrams")):
         these = [t for v, t in zip(verdicts, took, strict=True) if (EMBEDDINGS in v.took) is (stage == EMBEDDINGS)]
