@@ -159,7 +159,6 @@ def cost(judge: Judge) -> list[Figure]:
     )
     seconds, mebibytes = map(float, loaded.stdout.split())
     figures = [Figure("load", seconds, "s", n=1), Figure("rss", mebibytes, "MiB", n=1)]
-    words = LOOKALIKES.read_text("utf-8").split('"text": "')[1:]
     near = (e.text for e in corpus(load(CORE)) if abs(len(e.text.split()) - _WORDS) <= _WORDS // 10)
     long = list(near)[:300]
     verdicts, took = _timed(judge, long)
