@@ -20,7 +20,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 TINY = Extent(
     "tiny",
     replace(data.QUICK, layers=1, width=16, pretraining=8 * 64, safety=4 * 64, per_cell=4),
-    labelled=150,
+    labelled=400,  # with fewer, some rule gets no head and everything waits for review
     prompts=16,
     held_out=60,
     attacked=8,
