@@ -18,8 +18,8 @@ from fairlead.statistics.intervals import difference, wilson
 def withheld(rated: Sequence[Rated], producer: str) -> tuple[Figure, ...]:
     """`withheld.violating` and `withheld.allowed` of all texts; of the allowed texts of each group also the rate and `gap`.
 
-    `gap | GROUP` is the group's rate minus that of all allowed texts. A group with fewer than `FEWEST` texts is left out, and so
-    is the gap of one with fewer than that outside of it.
+    `gap | GROUP` is the group's rate minus that of all allowed texts. A group with fewer than `FEWEST` texts is left out, and
+    so is the gap of one with fewer than that outside of it.
     """
     violating = [one for one in rated if any(one.example.labels.values())]
     allowed = [one for one in rated if one.example.labels and not any(one.example.labels.values())]

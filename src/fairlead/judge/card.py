@@ -93,11 +93,11 @@ def _interval(ranking: Ranking, statistic: Statistic, positives: int, seed: int)
 
 def _calibration(items: Sequence[Judged], seed: int) -> tuple[_Interval, int]:
     """Over the items that have a score."""
-    scored = [(item.score, item.label) for item in items if item.score is not None]
-    if not scored:
+    scores = [item.score for item in items if item.score is not None]
+    if not scores:
         return _NOTHING, 0
-    found = calibration_error(*zip(*scored, strict=True), seed)
-    return (found.value, found.low, found.high), len(scored)
+    found = calibration_error(scores, [item.label for item in items if item.score is not None], seed)
+    return (found.value, found.low, found.high), len(scores)
 
 
 def _rate(items: Sequence[Judged], right: Outcome) -> tuple[_Interval, int]:

@@ -1,7 +1,7 @@
 """Whether a score means what it says: of the texts with a score near s, a share of s should violate. Pure.
 
-The share of violating texts among those measured matters: scores presume `heads.PREVALENCE`, and on texts of which another share
-violates, part of the error is that difference.
+The share of violating texts among those measured matters: scores presume `heads.PREVALENCE`, and where another share violates,
+part of the error is that difference.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def calibration_error(scores: Sequence[float], labels: Sequence[bool], seed: int
         return np.asarray(np.abs(np.add.reduceat(weights * gaps, starts, axis=-1)).sum(axis=-1) / n)
 
     value = float(error(np.ones(n)))
-    random, part, drawn = np.random.default_rng(seed), max(1, min(_RESAMPLES, _AT_ONCE // n)), []
-    for start in range(0, _RESAMPLES, part):
-        drawn.append(error(random.multinomial(n, np.full(n, 1 / n), min(part, _RESAMPLES - start)).astype(np.float64)))
+    random, part = np.random.default_rng(seed), max(1, min(_RESAMPLES, _AT_ONCE // n))
+    sizes = [min(part, _RESAMPLES - start) for start in range(0, _RESAMPLES, part)]
+    drawn = [error(random.multinomial(n, np.full(n, 1 / n), size).astype(np.float64)) for size in sizes]
     near, far = np.percentile(np.concatenate(drawn), [2.5, 97.5])
     if far - near < 1e-12:
         return Interval(value, *wilson(min(n, round(value * n)), n))

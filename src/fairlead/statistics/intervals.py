@@ -105,4 +105,4 @@ def _binomial(n: int, share: float) -> NDArray[np.float64]:
     """The probabilities of 0 to n successes of n; logarithms, since the factorials overflow."""
     logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
     k = np.arange(n + 1)
-    return np.exp(logs[n] - logs[k] - logs[n - k] + k * math.log(share) + (n - k) * math.log1p(-share))
+    return np.asarray(np.exp(logs[n] - logs[k] - logs[n - k] + k * math.log(share) + (n - k) * math.log1p(-share)))
