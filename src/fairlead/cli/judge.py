@@ -284,7 +284,7 @@ def _print_card(card: Card) -> None:
 
 
 def _print_figures(figures: Sequence[Figure], title: str) -> None:
-    table = Table("figure", "value", "95 %", "n", "errors", title=title)
+    table = Table(Column("figure", overflow="fold"), "value", "95 %", "n", "errors", title=title)
     for figure in figures:
         table.add_row(figure.name, value(figure), interval(figure), str(figure.n), str(figure.errors))
     Console().print(table)

@@ -13,7 +13,10 @@ _SCRIPTS = {
 }  # fmt: skip
 _READ = 2_000  # characters of a text that are looked at for its script
 
-_PERSONS = r"(?:people|persons?|folks?|men|man|wom[ae]n|guys?|girls?|boys?|kids?|child(?:ren)?|youths?|famil(?:y|ies)|communit(?:y|ies))"
+_PERSONS = (
+    r"(?:people|persons?|folks?|men|man|wom[ae]n|guys?|girls?|boys?|kids?|child(?:ren)?|youths?"
+    r"|famil(?:y|ies)|communit(?:y|ies))"
+)
 # Words that name a group of people, in English. Words that mostly mean something else are left out ("man", "whites", "senior"),
 # and so are slurs: the figure is about naming a group at all.
 _NAMED = {

@@ -80,16 +80,16 @@ def view_of(rule: str) -> Callable[[Rated], str]:
 
 
 def _by_group(rule: str, labelled: Sequence[Rated], seed: int, producer: str) -> list[Figure]:
-    """A card of each group with enough texts. A group of all texts says nothing new and is left out."""
+    """A card of each group with enough texts, where there are two to compare."""
     figures = []
     for trait in (view_of(rule), language_of, _dialect):
         members: dict[str, list[Judged]] = {}
         for one in labelled:
             members.setdefault(trait(one), []).append(_judged(one, rule))
-        for group, items in sorted(members.items()):
-            if group and FEWEST <= len(items) < len(labelled):
-                found = card(rule, items, seed, producer)
-                figures += [structs.replace(figure, name=f"{figure.name} | {group}") for figure in found]
+        enough = {group: items for group, items in sorted(members.items()) if group and len(items) >= FEWEST}
+        for group, items in enough.items() if len(enough) > 1 else ():
+            found = card(rule, items, seed, producer)
+            figures += [structs.replace(figure, name=f"{figure.name} | {group}") for figure in found]
     return figures
 
 
