@@ -181,12 +181,19 @@ def test_an_answer_can_be_judged(toy: dict[str, Path]) -> None:
         run("x", *arguments, "mail")
 
 
+def _often(file: Path) -> str:
+    """The file ten times over, so that every bin has texts enough, and one broken line."""
+    return "\n".join(file.read_text().splitlines()[:-1] * 10) + "\nno json\n"
+
+
 def test_the_card_prints_each_figure_with_its_interval(toy: dict[str, Path]) -> None:
     result = CliRunner().invoke(command.app, ["card", str(toy["data"]), *_options(toy), "--json"], catch_exceptions=False)
     figures = json.loads(result.stdout)["figures"]
     assert [f["name"] for f in figures][:2] == ["burglary.auprc", "burglary.recall_at_1pct_fpr"]
-    assert all(f["low"] <= f["value"] <= f["high"] for f in figures if f["value"] is not None)
+    rates = [f for f in figures if f["value"] is not None and f["unit"] == ""]
+    assert len(rates) > 6 and all(f["low"] <= f["value"] <= f["high"] for f in rates)
     assert "1 lines refused" in result.stderr
+    toy["data"].write_text(_often(toy["data"]))
     shown = run("card", toy["data"], "--policy", toy["policy"], "--heads", toy["heads"])
     for title in ("burglary.auprc", "withheld.allowed", "latency.ngrams.p50", "decided_by.ngrams", "reliability of burglary"):
         assert title in shown
@@ -194,11 +201,12 @@ def test_the_card_prints_each_figure_with_its_interval(toy: dict[str, Path]) -> 
 
 def test_the_card_is_written_as_a_page(toy: dict[str, Path], tmp_path: Path) -> None:
     page = tmp_path / "card.html"
+    toy["data"].write_text(_often(toy["data"]))
     run("card", toy["data"], *_options(toy), "--page", page)
     text = page.read_text()
     assert hashlib.sha256(toy["data"].read_bytes()).hexdigest() in text
     assert parse(POLICY).digest in text and "<svg" in text
-    assert "<td>data.jsonl</td>" in text and "<td>48</td><td>1</td>" in text
+    assert "<td>data.jsonl</td>" in text and "<td>480</td><td>1</td>" in text
     with pytest.raises(InputError, match="no folder"):
         run("card", toy["data"], *_options(toy), "--page", tmp_path / "none" / "card.html")
 

@@ -15,7 +15,7 @@ PAIRS = st.lists(st.tuples(st.sampled_from([0.0, 0.01, 0.2, 0.5, 0.51, 0.9, 1.0]
 
 
 def error(pairs: list[tuple[float, bool]], count: int = 10) -> float:
-    return calibration_error([score for score, _ in pairs], [label for _, label in pairs], 3, count).value
+    return calibration_error([score for score, _ in pairs], [label for _, label in pairs], count).value
 
 
 def test_two_bins_by_hand() -> None:
@@ -25,7 +25,7 @@ def test_two_bins_by_hand() -> None:
     assert (high.n, high.score, high.share) == (2, pytest.approx(0.8), 1.0)
     assert (low.low, low.high) == wilson(1, 2)
     # Gaps of 0.3 and 0.2, each over half of the texts.
-    assert calibration_error(scores, labels, 0, 2).value == pytest.approx(0.25)
+    assert calibration_error(scores, labels, 2).value == pytest.approx(0.25)
 
 
 def test_distinct_scores_fill_ten_bins_alike() -> None:
@@ -69,27 +69,33 @@ def test_asking_the_opposite_keeps_the_error_in_one_bin(pairs: list[tuple[int, b
 @settings(max_examples=40)
 def test_the_error_is_the_bins_mean_gap_and_lies_in_its_interval(pairs: list[tuple[float, bool]]) -> None:
     scores, labels = [score for score, _ in pairs], [label for _, label in pairs]
-    found, listed = calibration_error(scores, labels, 3), bins(scores, labels)
+    found, listed = calibration_error(scores, labels), bins(scores, labels)
     assert sum(one.n for one in listed) == len(pairs)
     assert [one.score for one in listed] == sorted(one.score for one in listed)
     assert found.value == pytest.approx(sum(one.n * abs(one.score - one.share) for one in listed) / len(pairs))
     assert 0 <= found.low <= found.value + 1e-12 and found.value <= found.high + 1e-12 and found.high <= 1
 
 
-def test_an_error_that_no_resample_changes_still_has_a_width() -> None:
-    found = calibration_error([1.0] * 20, [True] * 20, 0)
-    assert (found.value, found.low, found.high) == (0.0, *wilson(0, 20))
+def test_an_interval_by_hand() -> None:
+    # One bin of 20, all right: its share counts as 22/24, so its deviation is √(22/24 · 2/24 / 20).
+    found = calibration_error([1.0] * 20, [True] * 20)
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert found.high == pytest.approx(1.959964 * 0.0618016)
+    # One bin of 100 with a gap of 0.4: deviation √(52/104 · 52/104 / 100) = 0.05; chance takes off 0.798 and 1.96 · 0.603 of it.
+    found = calibration_error([0.9] * 100, [True, False] * 50)
+    assert (found.value, found.high) == pytest.approx((0.4, 0.4 + 1.959964 * 0.05))
+    assert found.low == pytest.approx(0.4 - 0.05 * (0.797885 + 1.959964 * 0.602810))
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    # Scores of 0.3 and 0.7 where 0.4 and 0.6 happen: the true error is 0.1.
+@pytest.mark.parametrize("gap", [0.0, 0.05, 0.2])
+def test_the_interval_holds_the_truth_at_least_as_often_as_it_says(gap: float) -> None:
     draw, covered = random.Random(5), 0
-    for seed in range(200):
-        scores = [draw.choice([0.3, 0.7]) for _ in range(300)]
-        labels = [draw.random() < (0.4 if score < 0.5 else 0.6) for score in scores]
-        found = calibration_error(scores, labels, seed)
-        covered += found.low <= 0.1 <= found.high
-    assert 0.90 <= covered / 200 <= 0.99
+    scores = [0.05 * number for number in range(1, 16)] * 20
+    for _ in range(400):
+        labels = [draw.random() < score + gap for score in scores]
+        found = calibration_error(scores, labels, 15)
+        covered += found.low <= gap + 1e-12 and gap <= found.high
+    assert covered / 400 >= 0.94
 
 
 def test_a_label_each_is_needed() -> None:

@@ -53,7 +53,7 @@ def card(rule: str, items: Sequence[Judged], seed: int, producer: str) -> tuple[
         ("sensitivity", *_rate(violating, Outcome.VIOLATES)),
         ("specificity", *_rate(allowed, Outcome.ALLOWED)),
         ("coverage", _share(len(decided), len(items)), len(items)),
-        ("calibration_error", *_calibration(items, key(seed, "calibration", rule))),
+        ("calibration_error", *_calibration(items)),
     )
     return tuple(
         Figure(f"{rule}.{name}", value, low=low, high=high, n=n, errors=errors, judge=producer)
@@ -91,12 +91,12 @@ def _interval(ranking: Ranking, statistic: Statistic, positives: int, seed: int)
     return value, low, high
 
 
-def _calibration(items: Sequence[Judged], seed: int) -> tuple[_Interval, int]:
+def _calibration(items: Sequence[Judged]) -> tuple[_Interval, int]:
     """Over the items that have a score."""
     scores = [item.score for item in items if item.score is not None]
     if not scores:
         return _NOTHING, 0
-    found = calibration_error(scores, [item.label for item in items if item.score is not None], seed)
+    found = calibration_error(scores, [item.label for item in items if item.score is not None])
     return (found.value, found.low, found.high), len(scores)
 
 
