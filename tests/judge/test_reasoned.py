@@ -176,8 +176,8 @@ def test_the_stages_time_stands_beside_the_local_ones() -> None:
     ticks = iter([0.0, 1.5])
 
     async def run(score: float) -> Verdict:
-        stage = Reasoner(Scripted(native()), POLICY)
-        return await Reasoned(Fixed({"goblins": score}), stage, POLICY, clock=lambda: next(ticks)).judge(ASKS)
+        local, stage = Fixed({"goblins": score, "comets": LOW, "sorrow": LOW}), Reasoner(Scripted(native()), POLICY)
+        return await Reasoned(local, stage, POLICY, clock=lambda: next(ticks)).judge(ASKS)
 
     assert asyncio.run(run(GREY)).took["reasoner"] == 1.5
     assert "reasoner" not in asyncio.run(run(HIGH)).took
