@@ -81,7 +81,7 @@ def test_an_interval_by_hand() -> None:
     found = calibration_error([1.0] * 20, [True] * 20)
     assert (found.value, found.low) == (0.0, 0.0)
     assert found.high == pytest.approx(1.959964 * 0.0618016)
-    # One bin of 100 with a gap of 0.4: deviation √(52/104 · 52/104 / 100) = 0.05, of which chance takes off 0.798 + 1.96 · 0.603.
+    # One bin of 100 with a gap of 0.4: deviation √(52/104 · 52/104 / 100) = 0.05; chance takes off 0.798 + 1.96 · 0.603 of it.
     found = calibration_error([0.9] * 100, [True, False] * 50)
     assert (found.value, found.high) == pytest.approx((0.4, 0.4 + 1.959964 * 0.05))
     assert found.low == pytest.approx(0.4 - 0.05 * (0.797885 + 1.959964 * 0.602810))
