@@ -56,7 +56,7 @@ def calibration_error(scores: Sequence[float], labels: Sequence[bool], count: in
 
     Naeini, Cooper and Hauskrecht (AAAI 2015) with bins of equal mass, as in Nixon et al. (2019), "Measuring calibration in deep
     learning". Chance alone makes gaps: a calibrated judge has an error above zero on few texts, and a bootstrap adds chance to
-    chance (its intervals held the truth in about half of our trials). With e_b the chance error of a bin's part of the sum, ECE ≥
+    chance (its intervals held the truth in about half of trials). With e_b the chance error of a bin's part of the sum, ECE ≥
     value − Σ|e_b|, so the lower end takes off what chance makes of no gap at all. With s_b the signs of the true gaps, ECE ≤
     value − Σ s_b e_b, which chance moves by its standard error alone. The variance of a bin's share is Agresti and Coull's,
     never zero; scores are given.
