@@ -34,6 +34,9 @@ def test_the_card_by_hand() -> None:
     assert (found["sensitivity"].value, found["sensitivity"].n) == (0.5, 2)
     assert (found["specificity"].value, found["specificity"].n) == (0.5, 2)
     assert found["coverage"].value == pytest.approx(4 / 6)
+    # Five scores, each in a bin of its own: gaps of 0.1, 0.8, 0.3, 0.6 and 0.5.
+    assert (found["calibration_error"].value, found["calibration_error"].n) == (pytest.approx(2.3 / 5), 5)
+    assert (found["auprc"].n, found["recall_at_1pct_fpr"].n) == (6, 3)
     assert (found["sensitivity"].low, found["sensitivity"].high) == wilson(1, 2)
     assert {figure.errors for figure in found.values()} == {1}
     assert {figure.judge for figure in found.values()} == {"judge/test"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterator
@@ -139,12 +140,13 @@ def test_a_reasoner_decides_what_is_open_and_says_why(unsure: dict[str, Path], r
 
 def test_the_card_can_be_that_of_both_stages(unsure: dict[str, Path], reasoner: Served) -> None:
     toy = unsure
-    toy["data"].write_text(json.dumps({"text": GREY, "labels": {"burglary": False}}) + "\n")
+    toy["data"].write_text(20 * (json.dumps({"text": GREY, "labels": {"burglary": False}}) + "\n"))
     coverage = {}
     for options in ([], reasoner.options):
         arguments = ["card", str(toy["data"]), *_options(toy), *options, "--json"]
         figures = json.loads(CliRunner().invoke(command.app, arguments, catch_exceptions=False).stdout)["figures"]
         (coverage[bool(options)],) = (f for f in figures if f["name"] == "burglary.coverage")
+        assert any(f["name"] == "latency.reasoner.p50" for f in figures) is bool(options)
     assert (coverage[False]["value"], coverage[True]["value"]) == (0, 1)
     assert coverage[True]["judge"].endswith("+reasoner/gpt-oss-safeguard/toy")
 
@@ -179,13 +181,34 @@ def test_an_answer_can_be_judged(toy: dict[str, Path]) -> None:
         run("x", *arguments, "mail")
 
 
+def _often(file: Path) -> str:
+    """The file ten times over, so that every bin has texts enough, and one broken line."""
+    return "\n".join(file.read_text().splitlines()[:-1] * 10) + "\nno json\n"
+
+
 def test_the_card_prints_each_figure_with_its_interval(toy: dict[str, Path]) -> None:
     result = CliRunner().invoke(command.app, ["card", str(toy["data"]), *_options(toy), "--json"], catch_exceptions=False)
     figures = json.loads(result.stdout)["figures"]
     assert [f["name"] for f in figures][:2] == ["burglary.auprc", "burglary.recall_at_1pct_fpr"]
-    assert all(f["low"] <= f["value"] <= f["high"] for f in figures if f["value"] is not None)
+    rates = [f for f in figures if f["value"] is not None and f["unit"] == ""]
+    assert len(rates) > 6 and all(f["low"] <= f["value"] <= f["high"] for f in rates)
     assert "1 lines refused" in result.stderr
-    assert "burglary.auprc" in run("card", toy["data"], "--policy", toy["policy"], "--heads", toy["heads"])
+    toy["data"].write_text(_often(toy["data"]))
+    shown = run("card", toy["data"], "--policy", toy["policy"], "--heads", toy["heads"])
+    for title in ("burglary.auprc", "withheld.allowed", "latency.ngrams.p50", "decided_by.ngrams", "reliability of burglary"):
+        assert title in shown
+
+
+def test_the_card_is_written_as_a_page(toy: dict[str, Path], tmp_path: Path) -> None:
+    page = tmp_path / "card.html"
+    toy["data"].write_text(_often(toy["data"]))
+    run("card", toy["data"], *_options(toy), "--page", page)
+    text = page.read_text()
+    assert hashlib.sha256(toy["data"].read_bytes()).hexdigest() in text
+    assert parse(POLICY).digest in text and "<svg" in text
+    assert "<td>data.jsonl</td>" in text and "<td>480</td><td>1</td>" in text
+    with pytest.raises(InputError, match="no folder"):
+        run("card", toy["data"], *_options(toy), "--page", tmp_path / "none" / "card.html")
 
 
 def test_training_writes_heads(toy: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

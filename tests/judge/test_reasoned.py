@@ -172,6 +172,17 @@ def test_a_dead_stage_is_left_alone_for_a_while_and_tried_again() -> None:
     assert chat.closed
 
 
+def test_the_stages_time_stands_beside_the_local_ones() -> None:
+    ticks = iter([0.0, 1.5])
+
+    async def run(score: float) -> Verdict:
+        local, stage = Fixed({"goblins": score, "comets": LOW, "sorrow": LOW}), Reasoner(Scripted(native()), POLICY)
+        return await Reasoned(local, stage, POLICY, clock=lambda: next(ticks)).judge(ASKS)
+
+    assert asyncio.run(run(GREY)).took["reasoner"] == 1.5
+    assert "reasoner" not in asyncio.run(run(HIGH)).took
+
+
 def test_quick_failures_cost_nothing_and_open_no_breaker() -> None:
     chat = Scripted(UpstreamError("status 400"))
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairlead.measure.prompts import read_prompts
+from fairlead.measure.prompts import Spoken, read_prompts
 from fairlead.policy.document import Policy
 from fairlead.policy.load import parse
 from fairlead.records.errors import InputError
@@ -144,3 +144,24 @@ def test_labels_that_a_reasoner_gave_say_so(tmp_path: Path, policy: Policy, by: 
     path = tmp_path / "p.jsonl"
     path.write_text(json.dumps({"text": "one", "labels": {"a.b": True}, "by": by}))
     assert read_prompts(path, policy).examples[0].source == (source or by)
+
+
+def test_language_and_dialect_are_read_where_they_are_names(tmp_path: Path, policy: Policy) -> None:
+    rows = [
+        {"text": "a", "language": " French ", "dialect": "AAE"},
+        {"text": "b", "speaking_language": "Chinese", "language": ""},
+        {"text": "c", "language": 3, "dialect": "x" * 41},
+        {"text": "d"},
+        "e",
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_prompts(file, policy)
+    assert {id.split(":")[1]: said for id, said in found.spoken.items()} == {
+        "1": Spoken("french", "aae"),
+        "2": Spoken("chinese"),
+    }
+    assert found.spoken.keys() <= {example.id for example in found.examples}
+    file = tmp_path / "rows.csv"
+    file.write_text("text,language\na,Deutsch\n")
+    assert [*read_prompts(file, policy).spoken.values()] == [Spoken("deutsch")]

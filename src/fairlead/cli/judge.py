@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -15,14 +16,17 @@ from typer.core import TyperGroup
 
 from fairlead import __version__
 from fairlead.cli import reasoner as reasoning
-from fairlead.judge.card import Judged, card
 from fairlead.judge.cascade import Judge
 from fairlead.judge.encoder import Encoder, is_encoder
 from fairlead.judge.heads import PREVALENCE, Heads, is_heads
+from fairlead.judge.page import Read, interval, render, value
+from fairlead.judge.rated import Rated
 from fairlead.judge.reasoned import taught
+from fairlead.judge.reliability import Bin
+from fairlead.judge.whole_card import Card, whole_card
 from fairlead.ledger.log import Ledger
 from fairlead.measure.corpus import clean, corpus, evaluation, public, strangers
-from fairlead.measure.prompts import Prompts, read_prompts
+from fairlead.measure.prompts import Prompts, Spoken, read_prompts
 from fairlead.policy.core import CORE, ENCODER, HEADS
 from fairlead.policy.document import Policy, Surface
 from fairlead.policy.load import load
@@ -92,19 +96,24 @@ def card_command(
     reasoner_model: reasoning.Model = "",
     reasoner_form: reasoning.Kind = reasoning.FormName.NATIVE,
     reasoner_timeout: reasoning.Timeout = 8.0,
+    page: Annotated[Path | None, typer.Option(help="Also write the card as one HTML page.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Print AUPRC and recall at 1 % false positives with intervals, for each rule that the files label."""
+    """Print how well the judge ranks, decides and is calibrated, rule by rule and by group, and what it costs."""
     rules = load(policy)
+    if page is not None and not page.parent.is_dir():
+        raise InputError(f"there is no folder {page.parent} for the page; make it first, or name another")
     judge = _judge(rules, heads)
-    examples = _examples(files, rules)
+    read = _labelled(files, rules)
     options = reasoning.Options(reasoner, reasoner_model, reasoner_form, reasoner_timeout)
     with reasoning.one_by_one(judge, rules, options) as judging:
-        figures = figures_of(judging, rules, examples)
+        found = card_of(judging, rules, read)
+    if page is not None:
+        page.write_text(render(found, rules, [_as_read(prompts) for prompts in read]), encoding="utf-8")
     if json:
-        print(msgspec.json.encode({"figures": figures}).decode())
+        print(msgspec.json.encode({"figures": found.figures, "reliability": found.reliability}).decode())
     else:
-        _print_figures(figures, judging.producer)
+        _print_card(found)
 
 
 @app.command("train")
@@ -117,7 +126,7 @@ def train_command(
 ) -> None:
     """Train heads on the policy's train examples, on labelled files, and with --data as the shipped heads were."""
     rules = load(policy)
-    examples = _examples(files or [], rules)
+    examples = [example for prompts in _labelled(files or [], rules) for example in _with_labels(prompts)]
     if data is not None:
         for stranger in strangers(data):
             _say(f"not as the shipped heads were trained: {stranger}")
@@ -146,9 +155,7 @@ def label_command(
     if out.exists():
         raise InputError(f"{out} is there already; name another file")
     rules = load(policy)
-    read = [read_prompts(file, rules) for file in files]
-    for file, prompts in zip(files, read, strict=True):
-        _refused(file, prompts)
+    read = _read(files, rules)
     examples = [example for prompts in read for example in prompts.examples]
     options = reasoning.Options(reasoner, reasoner_model, reasoner_form, reasoner_timeout)
     with reasoning.one_by_one(_judge(rules, heads), rules, options) as judging:
@@ -166,32 +173,39 @@ def label_command(
     print(f"{len(given)} labels by {by} on {len(rows)} of {len(examples)} texts in {out}")
 
 
-def figures_of(judge: Judge | reasoning.OneByOne, policy: Policy, examples: list[Example], seed: int = 0) -> list[Figure]:
-    """The card's figures for each rule that the examples label."""
-    judged: dict[str, list[Judged]] = {}
-    for example, verdict in zip(examples, judge.judge_many([Conversation.of(e.text) for e in examples]), strict=True):
-        for rule, label in example.labels.items():
-            judged.setdefault(rule, []).append(Judged.of(verdict, rule, label))
-    wanted = [rule.id for rule in policy.text_rules if rule.id in judged]
-    return [figure for rule in wanted for figure in card(rule, judged[rule], seed, judge.producer)]
+def card_of(judge: Judge | reasoning.OneByOne, policy: Policy, read: list[Prompts], seed: int = 0) -> Card:
+    """The judge's card over the labelled texts of all files."""
+    rows = [(example, prompts.spoken.get(example.id, Spoken())) for prompts in read for example in _with_labels(prompts)]
+    verdicts = judge.judge_many([Conversation.of(example.text) for example, _ in rows])
+    rated = [
+        Rated(example, verdict, said.language, said.dialect) for (example, said), verdict in zip(rows, verdicts, strict=True)
+    ]
+    return whole_card(rated, [rule.id for rule in policy.text_rules], seed, judge.producer)
 
 
-def _examples(files: list[Path], policy: Policy) -> list[Example]:
-    """The labelled examples of all files; says how many lines were refused."""
-    found: list[Example] = []
-    for file in files:
-        prompts = read_prompts(file, policy)
-        found += [example for example in prompts.examples if example.labels]
-        _refused(file, prompts)
-    if files and not found:
+def _labelled(files: list[Path], policy: Policy) -> list[Prompts]:
+    """What all files hold; says how many lines were refused. Raises InputError when none names a label."""
+    read = _read(files, policy)
+    if files and not any(map(_with_labels, read)):
         raise InputError("no line of the files names a label; write `rule` and `verdict`, or `labels`, on each line")
-    return found
+    return read
 
 
-def _refused(file: Path, prompts: Prompts) -> None:
-    if prompts.refused:
-        first = prompts.refused[0]
-        _say(f"{file}: {len(prompts.refused)} lines refused, the first is line {first.number}: {first.why}")
+def _with_labels(prompts: Prompts) -> list[Example]:
+    return [example for example in prompts.examples if example.labels]
+
+
+def _as_read(prompts: Prompts) -> Read:
+    return Read(prompts.name, prompts.digest, len(_with_labels(prompts)), len(prompts.refused))
+
+
+def _read(files: list[Path], policy: Policy) -> list[Prompts]:
+    read = [read_prompts(file, policy) for file in files]
+    for file, prompts in zip(files, read, strict=True):
+        if prompts.refused:
+            first = prompts.refused[0]
+            _say(f"{file}: {len(prompts.refused)} lines refused, the first is line {first.number}: {first.why}")
+    return read
 
 
 def _judge(policy: Policy, heads: Path | None) -> Judge:
@@ -258,10 +272,24 @@ def _print_verdict(verdict: Verdict, policy: Policy) -> None:
         _say(f"the judge failed: {verdict.error}")
 
 
-def _print_figures(figures: list[Figure], producer: str) -> None:
-    table = Table("figure", "value", "95 %", "n", "errors", title=producer)
+def _print_card(card: Card) -> None:
+    for title, figures in (("rules", card.rules), ("groups", card.groups), ("withheld", card.bias), ("cost", card.cost)):
+        if figures:
+            _print_figures(figures, f"{title} · {card.producer}")
+    for rule, found in card.reliability.items():
+        if found:
+            _print_bins(found, f"reliability of {rule}")
+
+
+def _print_figures(figures: Sequence[Figure], title: str) -> None:
+    table = Table(Column("figure", overflow="fold"), "value", "95 %", "n", "errors", title=title)
     for figure in figures:
-        value = "–" if figure.value is None else f"{figure.value:.3f}"
-        interval = "" if figure.low is None or figure.high is None else f"{figure.low:.3f} – {figure.high:.3f}"
-        table.add_row(figure.name, value, interval, str(figure.n), str(figure.errors))
+        table.add_row(figure.name, value(figure), interval(figure), str(figure.n), str(figure.errors))
+    Console().print(table)
+
+
+def _print_bins(found: Sequence[Bin], title: str) -> None:
+    table = Table("mean score", "share violating", "95 %", "n", title=title)
+    for one in found:
+        table.add_row(f"{one.score:.3f}", f"{one.share:.3f}", f"{one.low:.3f} – {one.high:.3f}", str(one.n))
     Console().print(table)

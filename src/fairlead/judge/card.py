@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from fairlead.judge.reliability import calibration_error
 from fairlead.records.figure import Figure
 from fairlead.records.streams import key
 from fairlead.records.verdict import Outcome, Verdict
@@ -39,7 +40,8 @@ class Judged(Struct, frozen=True):
 
 
 def card(rule: str, items: Sequence[Judged], seed: int, producer: str) -> tuple[Figure, ...]:
-    """The figures of one rule, named `RULE.auprc`, `.recall_at_1pct_fpr`, `.sensitivity`, `.specificity`, `.coverage`."""
+    """The figures of one rule, named `RULE.auprc`, `.recall_at_1pct_fpr`, `.sensitivity`, `.specificity`, `.coverage`,
+    `.calibration_error`. The n of a rate is that of its denominator; of the area, that of all items."""
     errors = sum(item.failed for item in items)
     violating = [item for item in items if item.label]
     allowed = [item for item in items if not item.label]
@@ -47,10 +49,11 @@ def card(rule: str, items: Sequence[Judged], seed: int, producer: str) -> tuple[
     decided = [item for item in items if item.outcome is not Outcome.UNDETERMINED]
     rows = (
         ("auprc", auprc, len(items)),
-        ("recall_at_1pct_fpr", recall, len(items)),
+        ("recall_at_1pct_fpr", recall, len(violating)),
         ("sensitivity", *_rate(violating, Outcome.VIOLATES)),
         ("specificity", *_rate(allowed, Outcome.ALLOWED)),
         ("coverage", _share(len(decided), len(items)), len(items)),
+        ("calibration_error", *_calibration(items)),
     )
     return tuple(
         Figure(f"{rule}.{name}", value, low=low, high=high, n=n, errors=errors, judge=producer)
@@ -86,6 +89,15 @@ def _interval(ranking: Ranking, statistic: Statistic, positives: int, seed: int)
     if high - low < 1e-12:
         low, high = wilson(round(value * positives), positives)
     return value, low, high
+
+
+def _calibration(items: Sequence[Judged]) -> tuple[_Interval, int]:
+    """Over the items that have a score."""
+    scores = [item.score for item in items if item.score is not None]
+    if not scores:
+        return _NOTHING, 0
+    found = calibration_error(scores, [item.label for item in items if item.score is not None])
+    return (found.value, found.low, found.high), len(scores)
 
 
 def _rate(items: Sequence[Judged], right: Outcome) -> tuple[_Interval, int]:

@@ -64,7 +64,7 @@ class Reasoned:
     ) -> None:
         """`deadline_s` bounds what the slower stage adds to one verdict, in seconds."""
         self._local, self._stage, self._policy = InThreads(judge), stage, policy
-        self._deadline_s, self._breaker = deadline_s, Breaker(clock)
+        self._deadline_s, self._clock, self._breaker = deadline_s, clock, Breaker(clock)
         self.producer = f"{judge.producer}+{STAGE}/{stage.name}"
 
     async def judge(self, conversation: Conversation, surface: Surface = "prompt") -> Verdict:
@@ -77,7 +77,9 @@ class Reasoned:
         open_rules = self._open(local)
         if not open_rules:
             return Explained(local)
+        started = self._clock()
         found = await self._reasoned(conversation, surface, open_rules)
+        local = msgspec.structs.replace(local, took={**local.took, STAGE: self._clock() - started})
         asked = {rule.id for rule in open_rules}
         said = {verdict.rule: verdict for verdict in found.verdicts if verdict.rule in asked}
         return Explained(_merged(local, said), found.rationales)

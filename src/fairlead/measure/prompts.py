@@ -30,6 +30,7 @@ TEXT_COLUMNS = (
 # Names go into the ledger, so they are those that we write, and no more.
 _REASONER = re.compile(r"reasoner:[\w.:+/-]{1,100}", re.ASCII)
 _LONGEST_TEXT = 100_000
+_LONGEST_NAME = 40  # of a language or dialect; what is longer is no name
 _LONGEST_FILE = 512 * 1024 * 1024
 
 csv.field_size_limit(4 * _LONGEST_TEXT)
@@ -42,13 +43,21 @@ class BadLine(Struct, frozen=True):
     why: str
 
 
+class Spoken(Struct, frozen=True):
+    """What a file says of a text's language and dialect, in lower case; empty where it says nothing."""
+
+    language: str = ""
+    dialect: str = ""
+
+
 class Prompts(Struct, frozen=True):
-    """What a file held. `digest` is SHA-256 over its bytes."""
+    """What a file held. `digest` is SHA-256 over its bytes; `spoken` is by the example's id, where the file says anything."""
 
     name: str
     digest: str
     examples: tuple[Example, ...]
     refused: tuple[BadLine, ...]
+    spoken: dict[str, Spoken] = {}
 
 
 def read_prompts(path: Path, policy: Policy) -> Prompts:
@@ -60,6 +69,7 @@ def read_prompts(path: Path, policy: Policy) -> Prompts:
     `by: reasoner:NAME` says that a model gave the labels, and is then their source in place of the file's name. Labels, the
     first that is there: `labels: {RULE: true|false}`; `rule: RULE` with `verdict: violates|allowed` (`allowed`
     without a rule means every rule); `hazard: CODE` of MLCommons, through the policy's `maps`; `label: safe`, every rule.
+    `language` (or `speaking_language`) and `dialect` stand in `spoken`.
     Raises InputError when the file cannot be read at all or holds no usable line.
     """
     try:
@@ -75,16 +85,19 @@ def read_prompts(path: Path, policy: Policy) -> Prompts:
     taxonomy = _Taxonomy.of(policy)
     examples: list[Example] = []
     refused: list[BadLine] = []
+    spoken: dict[str, Spoken] = {}
     for number, row in rows:
         taken = row if isinstance(row, BadLine) else _example(row, number, digest, path.name, taxonomy)
         if isinstance(taken, BadLine):
             refused.append(taken)
         else:
             examples.append(taken)
+            if (said := _spoken(row)) != Spoken():
+                spoken[taken.id] = said
     if not examples:
         first = f"; the first trouble is line {refused[0].number}: {refused[0].why}" if refused else ""
         raise InputError(f"{path} holds no usable prompt{first}; write JSONL with a `text` a line, or a CSV with a header")
-    return Prompts(path.name, digest, tuple(examples), tuple(refused))
+    return Prompts(path.name, digest, tuple(examples), tuple(refused), spoken)
 
 
 def _unpacked(raw: bytes) -> bytes:
@@ -147,6 +160,17 @@ def _example(row: Any, number: int, digest: str, source: str, taxonomy: _Taxonom
     source = by if isinstance(by, str) and _REASONER.fullmatch(by) else source
     id, at, group = f"{digest[:8]}:{number}", f"file:{digest}#{number}", str(fields.get("group") or "")
     return Example(id, text, labels, source=source, group=group, at=at)
+
+
+def _spoken(row: Any) -> Spoken:
+    if not isinstance(row, dict):
+        return Spoken()
+    return Spoken(_name(row.get("language")) or _name(row.get("speaking_language")), _name(row.get("dialect")))
+
+
+def _name(value: Any) -> str:
+    """A name as it is compared with others; empty where there is none."""
+    return value.strip().casefold() if isinstance(value, str) and len(value) <= _LONGEST_NAME else ""
 
 
 class _Taxonomy(Struct, frozen=True):

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
 
 Z95 = 1.959963984540054
 
@@ -54,3 +56,53 @@ def n_to_decide(rate: float, bar: float, z: float = Z95) -> int | None:
     if rate == bar:
         return None
     return max(1, math.ceil(z * z * bar * (1 - bar) / (rate - bar) ** 2 - 1e-9))
+
+
+def difference(first: int, n_first: int, second: int, n_second: int) -> tuple[float, float]:
+    """95 % interval of the rate `first` / `n_first` minus the rate `second` / `n_second` of other items, within [-1, 1].
+
+    Newcombe, Statistics in Medicine 17 (1998) 873, method 10: both Wilson intervals put together. Raises ValueError unless
+    both numbers of items are positive and 0 <= successes <= n.
+    """
+    if n_first < 1 or n_second < 1:
+        raise ValueError(f"{n_first} and {n_second} items: a difference needs items on both sides")
+    (low1, high1), (low2, high2) = wilson(first, n_first), wilson(second, n_second)
+    rate1, rate2 = first / n_first, second / n_second
+    low = rate1 - rate2 - math.hypot(rate1 - low1, high2 - rate2)
+    high = rate1 - rate2 + math.hypot(high1 - rate1, rate2 - low2)
+    return max(-1.0, low), min(1.0, high)
+
+
+class Percentile(Struct, frozen=True):
+    """A percentile with its 95 % interval; an end is None where so few values cannot bound it."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+def percentile(values: Sequence[float], share: float) -> Percentile:
+    """The smallest value that at least `share` of the values do not exceed, and order statistics as its interval.
+
+    No shape of the distribution is assumed: how many values lie below a percentile is binomial (Conover, Practical
+    Nonparametric Statistics, 3rd edition 1999, section 3.2). Raises ValueError without values or unless 0 < share < 1.
+    """
+    n = len(values)
+    if n == 0 or not 0 < share < 1:
+        raise ValueError(f"percentile {share} of {n} values: need values, and a share between 0 and 1")
+    ordered = sorted(values)
+    below = np.cumsum(_binomial(n, share))  # P(at most k of the values lie below), k from 0
+    low = int(np.searchsorted(below, 0.025, side="right"))
+    high = int(np.searchsorted(below, 0.975, side="left")) + 1
+    return Percentile(
+        ordered[max(1, math.ceil(share * n - 1e-9)) - 1],
+        ordered[low - 1] if low else None,
+        ordered[high - 1] if high <= n else None,
+    )
+
+
+def _binomial(n: int, share: float) -> NDArray[np.float64]:
+    """The probabilities of 0 to n successes of n; logarithms, since the factorials overflow."""
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    k = np.arange(n + 1)
+    return np.asarray(np.exp(logs[n] - logs[k] - logs[n - k] + k * math.log(share) + (n - k) * math.log1p(-share)))
