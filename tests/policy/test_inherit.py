@@ -32,6 +32,7 @@ rules:
     severity: high
     definition: Asks for trolls.
     exceptions: [Trolls in books.]
+    maps: {mlcommons: [S1], llama_guard: [S9]}
     examples:
       - {id: t1, text: a troll please, verdict: violates, why: w, split: train}
     detect: {signal: harm.trolls, review: 0.5, block: 0.8, patterns: [{id: p, match: trolls+}]}
@@ -110,6 +111,7 @@ def test_the_identity_is_that_of_the_resolved_policy(folder: Path) -> None:
     assert load(folder / "top.yaml").digest != whole.digest
 
 
+KEPT = "{id: t1, text: a troll please, verdict: violates, why: w, split: train}"
 WEAKER = [
     ("detect: {block: 0.9}", r"at a score of 0.8 public meets review in place of \[block"),
     ("detect: {review: 0.6}", "at a score of 0.5 public meets allow in place of review"),
@@ -129,11 +131,20 @@ WEAKER = [
     ("definition: Asks for many trolls.", "`definition` changes"),
     ("exceptions: []", "`exceptions` changes"),
     ("examples: []", "1 of its examples are gone"),
+    (
+        f"examples: [{KEPT}, {{id: t2, text: a big troll, verdict: allowed, why: w, split: train}}]",
+        r"examples that the judge learns as allowed are new: 1 \(t2\)",
+    ),
+    ("maps: {llama_guard: []}", r"`maps\.llama_guard` changes"),
+    ("maps: {mlcommons: [S1, S2]}", r"`maps\.mlcommons` changes"),
+    ("maps: {openai_moderation: [hate]}", r"`maps\.openai_moderation` changes"),
 ]
 STRICTER = [
     "detect: {block: 0.6, review: 0.4}", "act: {internal: [block]}", "act: {public: [block, strike(3), case]}",
     "state: enforce", "severity: critical", "applies_to: [prompt, response, tool_call]", "on_review: {internal: withhold}",
-    "reason: Because.",
+    "reason: Because.", "maps: {nist: [x]}",
+    f"examples: [{KEPT}, {{id: t2, text: a big troll, verdict: violates, why: w, split: train}}]",
+    f"examples: [{KEPT}, {{id: t2, text: a big troll, verdict: allowed, why: w, split: test}}]",
     "detect: {patterns: [{id: p, match: trolls+}, {id: q, match: ogres}]}", "detect: {missing: block}",
 ]  # fmt: skip
 
@@ -224,7 +235,7 @@ def test_a_policy_has_not_the_name_of_the_one_below(folder: Path) -> None:
 
 def test_an_error_below_names_the_file_below(folder: Path) -> None:
     (folder / "base.yaml").write_text(BASE.replace("block: 0.8,", "block: 0.3,"))
-    with pytest.raises(PolicyError, match=r"base\.yaml:19: thresholds must order"):
+    with pytest.raises(PolicyError, match=r"base\.yaml:20: thresholds must order"):
         load(on_top(folder, ""))
 
 

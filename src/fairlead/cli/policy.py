@@ -58,7 +58,8 @@ def check_command(
         _refuse(sorted(wrong, key=lambda error: (error.file, error.line)))
     _describe(file, loaded)
     if ledger:
-        print(f"no id comes back from the {len(history)} policies that were in force in {ledger}")
+        were = "1 policy that was" if len(history) == 1 else f"{len(history)} policies that were"
+        print(f"no id comes back from the {were} in force in {ledger}")
 
 
 def _refuse(wrong: list[PolicyError]) -> NoReturn:
@@ -237,6 +238,12 @@ def _describe(file: Path, loaded: Loaded) -> None:
         print(f"rules added: {', '.join(added) or 'none'}; keys overridden: {len(loaded.overrides) or 'none'}")
         for override in loaded.overrides:
             print(_told(override))
+        if learned := {text for o in policy.objectives for text in o.examples} - {
+            t for o in below.objectives for t in o.examples
+        }:
+            print(
+                f"examples of objectives that are new, allowed under every rule, also those of root authority: {len(learned)}"
+            )
 
 
 def _told(override: Override) -> str:
@@ -249,5 +256,5 @@ def _told(override: Override) -> str:
 def _short(value: object) -> str:
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         return f"a list of {len(value)}"
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = (", ".join(map(str, value)) if isinstance(value, list) else str(value)) or "none"
     return text if len(text) <= 60 else f"{text[:57]}…"
