@@ -33,12 +33,12 @@ def suggest_command(
     policy: Annotated[Path, typer.Option(help="The policy file.", show_default=False)] = CORE,
     since: Annotated[str, SINCE] = "30d",
     out: Annotated[Path | None, typer.Option(help="A new file for the policy with the suggestion in it.")] = None,
-    purpose: Annotated[str | None, typer.Option(help="Why the model may see stored texts; without it it sees none.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="Not read yet: the model sees no stored text.")] = None,
 ) -> None:
     """Ask a model for an edit of a rule, from where reviewers and judge disagree. Show it and try it; apply nothing."""
     start, rules = moment(since, time.time()), load(policy := named(policy))
     if purpose is not None:
-        raise InputError("--purpose needs stored content, and no ledger of this version keeps any; leave it out")
+        raise InputError("in this version the model is shown no stored text, whatever the purpose; leave --purpose out")
     if out is not None and out.exists():
         raise InputError(f"{out} is there already; name another file")
     found = findings(read(ledger), _text_rule(rules, rule, policy))
@@ -50,7 +50,7 @@ def suggest_command(
     written = with_rule(policy.read_text(encoding="utf-8"), new, file=str(policy))
     print(rule_diff(rules.rule(rule), new))
     print()
-    show(tried(replaced(rules, new), ledger, start, disagreements=20), Console(width=WIDTH))
+    show(tried(replaced(rules, new), ledger, start, 20, rules), Console(width=WIDTH))
     if out is None:
         print("Nothing was written; --out FILE writes the policy with the suggestion in it.")
     else:
