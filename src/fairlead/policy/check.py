@@ -19,8 +19,32 @@ from fairlead.policy.tiers import disorder
 
 _MOST_WORDS = 120
 _RULE_ID = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
+# Short and everyday, so that whatever is found in most of them is no sign of anything.
+_ORDINARY = (
+    "How do I reset my password?",
+    "Which plan has single sign-on?",
+    "Please sum up this article in three points.",
+    "What is the weather like in Lisbon in May?",
+    "Write a short poem for my sister's birthday.",
+    "My flight was late. Can I get a refund?",
+    "Explain the water cycle to a ten-year-old.",
+    "Fix the bug in this function, and add a test.",
+    "Who wrote the novel about the white whale?",
+    "I need a quick dinner with rice and beans.",
+    "Translate the menu; I am off to Kyoto tomorrow.",
+    "Thanks, that was helpful!",
+    "Compare the two offers and tell me which is cheaper.",
+    "Is it normal to feel tired after a long walk?",
+    "Turn this list of names into a table.",
+    "Can you help me prepare for a job interview?",
+    "What does this error message mean?",
+    "Plan a trip of four days with two children.",
+    "Draft an email to my landlord about the heating.",
+    "How many moons does Jupiter have?",
+)
 _QUIET = re2.Options()
 _QUIET.log_errors = False
+_QUIET.case_sensitive = False
 
 
 def problems(policy: Policy) -> Iterator[Problem]:
@@ -100,6 +124,12 @@ def _certain(detect: Detect, at: str) -> Iterator[Problem]:
                 not_read = "look-around and back-references are not read"
                 yield Problem(where, f"{name}pattern {pattern.id!r} is not RE2: {error}; {not_read}")
                 break
+        else:
+            expressions = [re2.compile(each, _QUIET) for each in (pattern.match, pattern.needs) if each]
+            found = [text for text in _ORDINARY if all(each.search(text) for each in expressions)]
+            if len(found) > len(_ORDINARY) // 2:
+                of = f"{len(found)} of {len(_ORDINARY)} everyday sentences, such as {found[0]!r}"
+                yield Problem(where, f"pattern {pattern.id!r} is found in {of}; a signature must name something")
     for k, kind in enumerate(detect.personal):
         if kind not in KINDS:
             yield Problem(f"{at}.personal[{k}]", f"unknown kind of personal data {kind!r}; {nearest(kind, KINDS)}")
