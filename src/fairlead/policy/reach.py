@@ -52,7 +52,7 @@ def _never_taken(policy: Policy, condition: Condition) -> Iterator[str]:
 
 def _most(policy: Policy, rule: Rule) -> Callable[[Count], int]:
     """How high a count can be before the rule first held. A request adds at most one event for each rule; where there are no
-    quotas nobody can say how many requests there are. Quotas are of days, of which a window touches one more than it is long."""
+    quotas nobody can say how many requests there are. Quotas are of days; a window touches one more than it lasts."""
     possible = list(taken(policy))
     requests = sum(quota.requests_per_day for quota in policy.quotas.values())
 
