@@ -24,9 +24,10 @@ from fairlead.basin.disguises import DISGUISES
 from fairlead.cli.main import EXIT, app
 from fairlead.policy import document
 from fairlead.policy.act import STRICTNESS
+from fairlead.policy.core import CORE
 from fairlead.policy.example_file import ExampleFile
 from fairlead.policy.expression import compile_when
-from fairlead.policy.load import parse
+from fairlead.policy.load import load, parse
 from fairlead.policy.mistake import RESOLVED
 from fairlead.records.entry import AnyPayload
 from fairlead.records.errors import PolicyError
@@ -42,6 +43,7 @@ INDENTED = re.compile(r"(?:^    .*\n)+", re.MULTILINE)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+SESSION = re.compile(r"^    \$ (fairlead policy (?:new|check|show|diff) (?:.*\\\n)*.*)$", re.MULTILINE)
 CODE = re.compile(r'Refusal\(\s*(\d{3}),\s*"([a-z_]+)"')
 
 
@@ -186,12 +188,10 @@ def test_the_small_policy_of_the_page_is_right_and_its_errors_are_what_the_page_
 
 
 def sessions(folder: Path) -> Iterator[tuple[str, str]]:
-    """The commands of the policy page that need nothing but core, run one after the other in `folder`: how the page writes each,
-    and what it must show of it."""
+    """The commands of the policy page that need nothing but core, run one after the other in `folder`: how the page writes
+    each, and what it must show of it."""
     (folder / "policies").symlink_to(ROOT / "policies")
-    for written in re.findall(
-        r"^    \$ (fairlead policy (?:new|check|show|diff) (?:.*\\\n)*.*)$", page("policy"), re.MULTILINE
-    ):
+    for written in SESSION.findall(page("policy")):
         words = shlex.split(written.replace("\\\n", " "))[1:]
         if "--ledger" not in words:
             with contextlib.chdir(folder):
@@ -206,6 +206,7 @@ def test_what_the_policy_page_shows_is_what_the_commands_print(tmp_path: Path) -
     assert len(shown) == 5
     wrong = [f"    $ {command}\n{said}" for command, said in shown if f"    $ {command}\n{said}" not in page("policy")]
     assert not wrong, "docs/policy.md must show:\n" + "\n".join(wrong)
+    assert set(re.findall(r"\bcore (\d+\.\d+\.\d+)", page("policy"))) == {load(CORE).version}
     rules = next(block for block in INDENTED.findall(page("policy")) if block.startswith("    rules:\n    - id: privacy"))
     assert (tmp_path / "helpdesk.yaml").read_text(encoding="utf-8").endswith(textwrap.dedent(rules) + "\n")
 
