@@ -208,7 +208,7 @@ def test_what_the_policy_page_shows_is_what_the_commands_print(tmp_path: Path) -
     assert not wrong, "docs/policy.md must show:\n" + "\n".join(wrong)
     assert set(re.findall(r"\bcore (\d+\.\d+\.\d+)", page("policy"))) == {load(CORE).version}
     rules = next(block for block in INDENTED.findall(page("policy")) if block.startswith("    rules:\n    - id: privacy"))
-    assert (tmp_path / "helpdesk.yaml").read_text(encoding="utf-8").endswith(textwrap.dedent(rules) + "\n")
+    assert (tmp_path / "helpdesk.yaml").read_text(encoding="utf-8").endswith(textwrap.dedent(rules))
 
 
 def test_the_conditions_of_the_page_are_in_the_language() -> None:
