@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
+from rich.console import Console
 
+from fairlead.cli.backtest import WIDTH, show, tried
+from fairlead.investigate.changes import Disagreement
 from fairlead.ledger.keyring import Keyring, beside
 from fairlead.ledger.log import Ledger, read
 from fairlead.ledger.master import open_master, write_new
@@ -173,6 +178,20 @@ def test_a_table_says_why_no_rule_is_hit_any_more(place: Path) -> None:
         [" accounts in tier low  ", "      2 ", "     0 "],
         [" accounts in tier none ", "      0 ", "     2 "],
     ]
+
+
+def test_many_rules_are_wrapped_and_squeeze_nothing_else(place: Path) -> None:
+    policy = parse(POLICY)
+    report = tried(policy, str(place / "ledger.db"), 0.0, 20, None)
+    one = Disagreement(12345, "req_db8106d0aa012dd1db060622", "acct_13559", "allow", "safe_complete", {})
+    rules = {f"rule.{n}": "no longer hit" for n in range(15)}
+    printed = io.StringIO()
+    many = msgspec.structs.replace(report, disagreements=(msgspec.structs.replace(one, rules=rules),))
+    show(many, Console(width=WIDTH, file=printed))
+    told = printed.getvalue()
+    assert all(part in told for part in ("12345", one.request, "acct_13559", "safe_complete"))
+    squeezed = "".join(line.split("│")[6].strip() + " " for line in told[told.index("to review") :].splitlines() if "│" in line)
+    assert squeezed.replace("\n", " ").split() == ", ".join(f"{rule} {how}" for rule, how in rules.items()).split()
 
 
 def test_without_a_ledger_there_is_nothing_to_try_on(place: Path) -> None:

@@ -107,6 +107,8 @@ def test_show_has_five_readers_and_the_whole_for_a_model() -> None:
     assert "An attack succeeds when" in run("show", "weapons.uplift", "--for", "red-team")
     assert "undetermined:" in run("show", "weapons.uplift", "--for", "judge")
     assert "[root] Rule weapons.uplift" in run("show")
+    with pytest.raises(InputError, match=r"no rule 'weapon.uplift' in .*; did you mean 'weapons.uplift'\?$"):
+        run("show", "weapon.uplift")
     with pytest.raises(InputError, match="name the rule"):
         run("show", "--for", "judge")
     with pytest.raises(InputError, match="account's history"):
@@ -170,6 +172,7 @@ def test_new_asks_what_was_not_answered(tmp_path: Path) -> None:
     [
         (NEW, "", "answer with --looser"),
         ((*NEW, "--looser", "weapons.*", "--retain-days", "3"), "", "answer with --why"),
+        ((*NEW, "--looser", "none"), "", "no rule of core is called 'none'; for none write \"\""),
         ((*NEW, "--looser", ""), "many\n", "'many' is no number of days"),
         ((*NEW, "--example", "Explain how to make a nerve agent at home!", *REST), "", "nothing was written.*texts are equal"),
     ],

@@ -146,7 +146,8 @@ def _show_actions(actions: Mapping[str, Mapping[str, int]], console: Console) ->
 def _show_disagreements(report: Report, console: Console) -> None:
     if not report.disagreements:
         return
-    table = Table(*_columns("entry", "request", "account", "before", "after", "rules", left=6), title="to review")
+    named = _columns("entry", "request", "account", "before", "after", left=5)
+    table = Table(*named, Column("rules", overflow="fold"), title="to review")  # it alone may be very long, so it alone wraps
     for one in report.disagreements:
         rules = ", ".join(f"{rule} {change}" for rule, change in one.rules.items())
         table.add_row(str(one.seq), one.request, one.account or "", one.before, one.after, rules)

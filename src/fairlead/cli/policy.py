@@ -22,6 +22,7 @@ from fairlead.policy.enforceable import GATES, not_enforceable
 from fairlead.policy.history import reused
 from fairlead.policy.inherit import Override
 from fairlead.policy.load import Loaded, load, parse, read
+from fairlead.policy.nearest import nearest
 from fairlead.records.entry import PolicyLoaded
 from fairlead.records.errors import InputError, PolicyError
 from fairlead.statistics.gate import GateOutcome
@@ -85,7 +86,7 @@ def show_command(
         print(render.constitution(rules))
         return
     if rule not in {r.id for r in rules.rules}:
-        raise InputError(f"there is no rule {rule!r} in {policy}; known: {', '.join(r.id for r in rules.rules)}")
+        raise InputError(f"there is no rule {rule!r} in {policy}; {nearest(rule, [r.id for r in rules.rules])}")
     if reader in _OF_TEXTS and rules.rule(rule).detect is None:
         raise InputError(f"rule {rule!r} is over an account's history: no text is judged or attacked under it")
     print(_READERS[reader](rules.rule(rule)))
@@ -143,10 +144,8 @@ def new_command(
     purpose: Annotated[str | None, typer.Option(help="What the deployment is for, in a sentence.")] = None,
     example: Annotated[list[str] | None, typer.Option(help="A request that must be served; give two or three.")] = None,
     tiers: Annotated[str | None, typer.Option(help="The tiers of core that you need, with commas between.")] = None,
-    stricter: Annotated[
-        str | None, typer.Option(help="Rules to make stricter, as in privacy.*,fraud.*; empty for none.")
-    ] = None,
-    looser: Annotated[str | None, typer.Option(help="Rules to make looser; empty for none.")] = None,
+    stricter: Annotated[str | None, typer.Option(help='Rules to make stricter, as in privacy.*,fraud.*; "" for none.')] = None,
+    looser: Annotated[str | None, typer.Option(help='Rules to make looser; "" for none.')] = None,
     why: Annotated[str | None, typer.Option(help="Why a rule of root authority is made looser.")] = None,
     retain_days: Annotated[int | None, typer.Option(min=1, help="For how many days content is kept.")] = None,
 ) -> None:

@@ -19,6 +19,7 @@ from fairlead.models.endpoint import Endpoint
 from fairlead.policy.core import CORE, named
 from fairlead.policy.document import Policy, Rule
 from fairlead.policy.load import load
+from fairlead.policy.nearest import nearest
 from fairlead.policy.written import replaced, rule_diff, with_rule
 from fairlead.records.errors import InputError, UpstreamError
 
@@ -73,5 +74,5 @@ async def _asked(url: str, model: str, policy: Policy, rule: str, found: Finding
 def _text_rule(policy: Policy, id: str, file: Path) -> Rule:
     known = {rule.id: rule for rule in policy.rules if rule.detect is not None}
     if id not in known:
-        raise InputError(f"there is no rule over texts {id!r} in {file}; known: {', '.join(known)}")
+        raise InputError(f"there is no rule over texts {id!r} in {file}; {nearest(id, known)}")
     return known[id]

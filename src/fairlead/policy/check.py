@@ -55,6 +55,9 @@ def problems(policy: Policy) -> Iterator[Problem]:
     yield from _repeated("tool", ((f"$.tools[{i}].name", t.name) for i, t in enumerate(policy.tools)))
     named = ((f"$.rules[{i}].examples[{j}].id", e.id) for i, r in enumerate(policy.rules) for j, e in enumerate(r.examples))
     yield from _repeated("example", named)
+    for key in ("id", "version"):
+        if not getattr(policy, key).strip():
+            yield Problem(f"$.{key}", f"the policy's {key} is empty; the ledger tells policies by it, so write one")
     if not policy.tiers:
         yield Problem("$.tiers", "no tier is named; name at least one, the least trusted first")
     for i, rule in enumerate(policy.rules):
@@ -69,6 +72,9 @@ def problems(policy: Policy) -> Iterator[Problem]:
     yield from disorder(policy)
     yield from leaks(policy)
     yield from contradictions(policy)
+    for i, rung in enumerate(policy.ladder):
+        if rung.do == "suspend" and rung.days is None:
+            yield Problem(f"$.ladder[{i}]", "`suspend` needs `days`, for how long; what has no end is `ban`")
     steps = [rung.at for rung in policy.ladder]
     if steps != sorted(set(steps)):
         yield Problem("$.ladder", f"the rungs stand at {steps}; each must be higher than the one before")
