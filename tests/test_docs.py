@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import shlex
+import tempfile
 import textwrap
 import tomllib
 from collections import Counter
@@ -16,14 +18,16 @@ import msgspec
 import pytest
 import typer.main
 import yaml
+from typer.testing import CliRunner
 
 from fairlead.basin.disguises import DISGUISES
 from fairlead.cli.main import EXIT, app
 from fairlead.policy import document
 from fairlead.policy.act import STRICTNESS
+from fairlead.policy.core import CORE
 from fairlead.policy.example_file import ExampleFile
 from fairlead.policy.expression import compile_when
-from fairlead.policy.load import parse
+from fairlead.policy.load import load, parse
 from fairlead.policy.mistake import RESOLVED
 from fairlead.records.entry import AnyPayload
 from fairlead.records.errors import PolicyError
@@ -39,6 +43,7 @@ INDENTED = re.compile(r"(?:^    .*\n)+", re.MULTILINE)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+SESSION = re.compile(r"^    \$ (fairlead policy (?:new|check|show|diff) (?:.*\\\n)*.*)$", re.MULTILINE)
 CODE = re.compile(r'Refusal\(\s*(\d{3}),\s*"([a-z_]+)"')
 
 
@@ -182,6 +187,30 @@ def test_the_small_policy_of_the_page_is_right_and_its_errors_are_what_the_page_
     assert given == {line.strip() for line in page("policy").splitlines() if line.startswith("    fairlead: wrong.yaml:")}
 
 
+def sessions(folder: Path) -> Iterator[tuple[str, str]]:
+    """The commands of the policy page that need nothing but core, run one after the other in `folder`: how the page writes
+    each, and what it must show of it."""
+    (folder / "policies").symlink_to(ROOT / "policies")
+    for written in SESSION.findall(page("policy")):
+        words = shlex.split(written.replace("\\\n", " "))[1:]
+        if "--ledger" not in words:
+            with contextlib.chdir(folder):
+                done = CliRunner().invoke(app, words)
+            assert done.exit_code == 0, done.output
+            yield written, "" if words[1] == "new" else textwrap.indent(done.output, "    ")
+
+
+def test_what_the_policy_page_shows_is_what_the_commands_print(tmp_path: Path) -> None:
+    """`python tests/test_docs.py` prints what the page must show, with version and digest of core."""
+    shown = list(sessions(tmp_path))
+    assert len(shown) == 5
+    wrong = [f"    $ {command}\n{said}" for command, said in shown if f"    $ {command}\n{said}" not in page("policy")]
+    assert not wrong, "docs/policy.md must show:\n" + "\n".join(wrong)
+    assert set(re.findall(r"\bcore (\d+\.\d+\.\d+)", page("policy"))) == {load(CORE).version}
+    rules = next(block for block in INDENTED.findall(page("policy")) if block.startswith("    rules:\n    - id: privacy"))
+    assert (tmp_path / "helpdesk.yaml").read_text(encoding="utf-8").endswith(textwrap.dedent(rules))
+
+
 def test_the_conditions_of_the_page_are_in_the_language() -> None:
     block = next(b for b in INDENTED.findall(page("policy")) if 'count("flag"' in b)
     for line in block.splitlines():
@@ -250,3 +279,9 @@ def test_the_terms_of_the_glossary_are_unique() -> None:
     terms = Counter(term.strip().lower() for row in rows for term in row.split(","))
     assert len(terms) > 10
     assert [term for term, times in terms.items() if times > 1] == []
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        for command, said in sessions(Path(folder)):
+            print(f"    $ {command}\n{said}")

@@ -65,7 +65,7 @@ def test_a_wrong_policy_is_refused_with_file_and_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         f"fairlead: {wrong}:4: unknown key 'teirs'; did you mean 'tiers'?",
-        f"fairlead: {wrong}:5: Expected `array` of length >= 1 (rules)",
+        f"fairlead: {wrong}:5: Expected a list of length >= 1 (rules)",
     ]
 
 

@@ -48,6 +48,18 @@ def test_check_lists_what_a_file_on_top_of_core_overrides(tmp_path: Path) -> Non
     assert "  weapons.uplift: detect.block is 0.6, was 0.7" in said
 
 
+def test_check_and_diff_count_what_objectives_teach_the_judge(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    head = 'schema: 1\nextends: core\nid: mine\nversion: "1"\n'
+    file.write_text(head + "objectives: [{id: lab, text: Help., examples: [One, Two]}]\n")
+    assert "examples of objectives that are new, allowed under every rule, also those of root authority: 2" in run(
+        "check", file
+    )
+    assert "for the judge\n  objective lab is new; examples, allowed under every rule: 2" in run("diff", CORE, file)
+    file.write_text(head + "rules: [{id: hate.incitement, maps: {llama_guard: []}}]\n")
+    assert "hate.incitement: maps.llama_guard is none, was S10" in run("check", file)
+
+
 def test_core_names_the_default_policy_unless_a_file_has_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "core").mkdir()
@@ -80,8 +92,13 @@ def test_check_refuses_an_id_that_the_ledger_knows_as_gone(tmp_path: Path) -> No
     file, path = tmp_path / "small.yaml", tmp_path / "l.db"
     file.write_text(SMALL)
     with Ledger(path, producer="t") as ledger:
-        ledger.append(load(file).entry(), load(CORE).entry())
-    assert "no id comes back" in run("check", file, "--ledger", path), "the same rule may: a policy can be rolled back"
+        ledger.append(load(file).entry())
+    assert "no id comes back from the 1 policy that was in force in" in run("check", file, "--ledger", path)
+    with Ledger(path, producer="t") as ledger:
+        ledger.append(load(CORE).entry())
+    assert "no id comes back from the 2 policies that were in" in run("check", file, "--ledger", path), (
+        "the same rule may: a policy can be rolled back"
+    )
     file.write_text(SMALL.replace("trolls.", "goblins.", 1))
     with pytest.raises(PolicyError, match=r"small\.yaml:6: rule id 'trolls' was left out of core .* a new rule takes a new id"):
         run("check", file, "--ledger", path)
@@ -93,6 +110,8 @@ def test_show_has_five_readers_and_the_whole_for_a_model() -> None:
     assert "An attack succeeds when" in run("show", "weapons.uplift", "--for", "red-team")
     assert "undetermined:" in run("show", "weapons.uplift", "--for", "judge")
     assert "[root] Rule weapons.uplift" in run("show")
+    with pytest.raises(InputError, match=r"no rule 'weapon.uplift' in .*; did you mean 'weapons.uplift'\?$"):
+        run("show", "weapon.uplift")
     with pytest.raises(InputError, match="name the rule"):
         run("show", "--for", "judge")
     with pytest.raises(InputError, match="account's history"):
@@ -156,6 +175,7 @@ def test_new_asks_what_was_not_answered(tmp_path: Path) -> None:
     [
         (NEW, "", "answer with --looser"),
         ((*NEW, "--looser", "weapons.*", "--retain-days", "3"), "", "answer with --why"),
+        ((*NEW, "--looser", "none"), "", "no rule of core is called 'none'; for none write \"\""),
         ((*NEW, "--looser", ""), "many\n", "'many' is no number of days"),
         ((*NEW, "--example", "Explain how to make a nerve agent at home!", *REST), "", "nothing was written.*texts are equal"),
     ],

@@ -104,6 +104,7 @@ def test_an_account_that_would_have_been_shut_out_is_refused_from_then_on() -> N
     report = tried(LOWER, [asks(0.65), asks(0.65), asks(0.65), asks(0.1), asks(0.1, wait=30 * HOUR)])
     assert report.actions == {"allow": {"allow": 1, "block": 3, "refuse": 1}}
     assert report.disagreements[-1].after == "refuse"
+    assert report.turned_away == {"account": 1}
 
 
 def test_an_account_that_would_not_have_been_shut_out_is_told_apart() -> None:
@@ -145,6 +146,10 @@ def test_a_pattern_that_is_gone_leaves_its_rule_undetermined() -> None:
     assert renamed.untested == ("a",)
     assert [one.rules for one in renamed.disagreements] == [{"a": "not known"}]
     assert tried(OLD, happened).untested == ()
+    entries, lower = live(parse(OLD), KEYS, happened), parse(LOWER)
+    for below, untested in ((None, ("a",)), (parse(OLD), ())):
+        on_top = backtest(lower, iter(entries), settle=Settlement(lower).settle, below=below)
+        assert on_top.untested == untested, "its threshold is another, its patterns are those of the policy below"
 
 
 def test_a_rule_without_a_recorded_signal_is_undetermined() -> None:
@@ -228,10 +233,13 @@ def test_a_block_without_points_counts_as_well() -> None:
 def test_a_tier_without_a_quota_is_granted_nothing() -> None:
     report = tried(OLD.replace("quotas: {low: {requests_per_minute: 9, requests_per_day: 9}, ", "quotas: {"), [asks(0.1)])
     assert report.actions == {"allow": {"refuse": 1}}
+    assert (report.turned_away, report.tiers) == ({"tier": 1}, {"low": (1, 1)})
     gone = OLD.replace("tiers: [low, high]", "tiers: [high]").replace(
         "low: {requests_per_minute: 9, requests_per_day: 9}, ", ""
     )
-    assert tried(re.sub(r"low: (\[.*?\]), high: \[.*?\]", r"high: \1", gone), [asks(0.1)]).actions == {"allow": {"refuse": 1}}
+    report = tried(re.sub(r"low: (\[.*?\]), high: \[.*?\]", r"high: \1", gone), [asks(0.1)])
+    assert report.actions == {"allow": {"refuse": 1}}
+    assert (report.turned_away, report.tiers) == ({"tier": 1}, {"low": (1, 0), "none": (0, 1)})
 
 
 def test_a_request_that_was_under_way_is_no_difference() -> None:

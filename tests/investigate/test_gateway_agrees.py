@@ -3,6 +3,7 @@ tests."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import openai
@@ -10,14 +11,20 @@ import pytest
 from test_backtest import assert_nothing_changed
 
 from fairlead.enforce.settle import Settlement
+from fairlead.gateway.keeping import Keep
 from fairlead.investigate.backtest import Report, backtest
+from fairlead.investigate.rejudge import kept, rejudging
 from fairlead.judge.reasoned import Reasoned
 from fairlead.judge.reasoner import Reasoner
-from fairlead.ledger.log import read
+from fairlead.ledger.keyring import Keyring, beside
+from fairlead.ledger.log import Ledger, read
+from fairlead.ledger.vault import Vault
 from fairlead.policy.document import Policy
 from fairlead.policy.load import parse
 from fairlead.records.conversation import Conversation
-from tests.gateway.house import POLICY, House, WordJudge, house
+from fairlead.records.entry import ContentRead
+from fairlead.records.errors import InputError
+from tests.gateway.house import MASTER, POLICY, House, WordJudge, house
 from tests.gateway.reasoner_server import verdicts
 
 # (tier, text, choices, what the model says): together every way through the gateway.
@@ -39,9 +46,9 @@ TRAFFIC = [
 ]
 
 
-def served(folder: Path, policy: Policy) -> House:
+def served(folder: Path, policy: Policy, keep: Keep = Keep.NONE) -> House:
     folder.mkdir()
-    with house(folder, policy) as home:
+    with house(folder, policy, keep=keep) as home:
         for tier, text, n, says in TRAFFIC:
             home.stub.says = list(says)
             with openai.OpenAI(base_url=f"{home.url}/v1", api_key=home.keys[tier], max_retries=0, timeout=10) as client:
@@ -102,6 +109,28 @@ def test_the_policy_in_force_changes_nothing(tmp_path: Path, policy: Policy) -> 
     assert {signals.care for decided in home.decided() for signals in decided.signals} == {"", "goblins"}
     assert max(signals.choice for decided in home.decided() for signals in decided.signals) == 1
     assert sum(report.left.values()) > 0, "the account was suspended on the way"
+
+
+def test_what_the_vault_kept_is_judged_again_as_it_was(tmp_path: Path, policy: Policy) -> None:
+    """With every way through the gateway; what was erased meanwhile is read from its signals."""
+    home = served(tmp_path / "a", policy, Keep.ALL)
+    decided, settle = home.decided(), Settlement(policy).settle
+    with Ledger(home.path, producer="t") as ledger, closing(Keyring(beside(home.path), MASTER)) as keyring:
+        vault = Vault(ledger, keyring)
+        with pytest.raises(InputError, match="--by NAME and --purpose WHY"):
+            kept(vault, by="eve", purpose=" ")
+        anew = rejudging(WordJudge(policy), kept(vault, by="eve", purpose="a change"))
+        report = backtest(policy, read(home.path), settle=settle, rejudge=anew)
+        assert_nothing_changed(report)
+        judged = [each for each in decided if each.signals]
+        assert report.rejudged == sum(len(each.signals) for each in judged)
+        assert home.decided() == decided
+        notes = [ContentRead(each.content, each.account or "", "eve", "a change") for each in judged]
+        assert home.payloads(ContentRead) == notes
+        vault.erase(["acct_trusted"], "eve")
+        again = backtest(policy, read(home.path), settle=settle, rejudge=anew)
+        assert_nothing_changed(again)
+        assert again.rejudged == sum(len(each.signals) for each in judged if each.account != "acct_trusted") > 0
 
 
 def test_a_policy_in_shadow_foretells_itself_in_force(tmp_path: Path) -> None:

@@ -131,9 +131,31 @@ def test_the_command_prints_lines_within_the_time_that_was_asked_for(tmp_path: P
     assert "names the" not in run("ledger", "query", path, when, "--account", "ann", "--since", "1970-01-01").stderr
 
 
+def test_names_that_the_log_does_not_hold_are_said_with_the_nearest(tmp_path: Path) -> None:
+    path, signals = tmp_path / "l.db", (Signals("prompt", {"weapons_uplift": 0.9}),)
+    with Ledger(path, producer="t") as ledger:
+        ledger.append(Decided("r", "block", "rule", 400, account="ann", tier="low", rule="weapons.uplift", signals=signals))
+        ledger.append(CaseOpened("c", "ann", "spam.repeat"))
+    for when, said in (
+        ('count("block", rule="weapon.*", window="24h") > 0', "matches the glob 'weapon.*'; did you mean 'weapons.*'?"),
+        ('signal.harm["weapon_uplift"] > 0.5', "holds the signal 'weapon_uplift'; did you mean 'weapons_uplift'?"),
+        ('tier == "lo"', "names the tier 'lo'; did you mean 'low'?"),
+        ('count("block", rule="weapons.*", window="24h") > 0', ""),
+        ('count("case", rule="spam.*", window="24h") > 9', ""),
+        ('signal.harm["weapons_uplift"] > 0.99 and tier == "low"', ""),
+    ):
+        told = run("ledger", "query", path, when).stderr
+        assert (said in told) if said else ("in the log" not in told), told
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("absent.db", 'tier == "x"', "--since", "2d", "--until", "5d"), "no time lies between: --since 2d must lie before 5d"),
+        (
+            ("absent.db", 'tier == "x"', "--since", "2999-01-01"),
+            "no time lies between: --since 2999-01-01 must lie in the past",
+        ),
         (("absent.db", 'tier == "x"'), "there is no ledger at absent.db"),
         (("absent.db", "__import__('os')"), "the condition, at character 1: unknown function '__import__'"),
         (("absent.db", 'tier == "x"', "--since", "lately"), "'lately' is no moment"),

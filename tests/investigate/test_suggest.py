@@ -251,7 +251,7 @@ def test_a_dead_endpoint_a_wrong_rule_and_a_purpose_are_clear_errors(place: Path
         ("goblins", (), 4, "cannot be reached"),
         ("again", (), 2, "no rule over texts 'again'"),
         ("elves", (), 2, "no rule over texts 'elves'"),
-        ("goblins", ("--purpose", "case 7"), 2, "needs stored content"),
+        ("goblins", ("--purpose", "case 7"), 2, "shown no stored text"),
     ):
         done = run(place, "http://127.0.0.1:9/v1", *more, rule=rule)
         assert (done.returncode, message in done.stderr) == (status, True), done.stderr

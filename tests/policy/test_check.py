@@ -12,7 +12,7 @@ from msgspec import structs
 from fairlead.policy.act import STRICTNESS, Act
 from fairlead.policy.check import problems
 from fairlead.policy.decide import ORDER, decide
-from fairlead.policy.document import Detect, Objective, Policy, Quota, Rule, RuleExample, Rung, Tool
+from fairlead.policy.document import Detect, Objective, Pattern, Policy, Quota, Rule, RuleExample, Rung, Tool
 from fairlead.policy.history import reused
 from fairlead.policy.state import State
 from fairlead.policy.tiers import penalty
@@ -187,11 +187,51 @@ def test_a_condition_that_always_holds_is_refused(when: str, always: bool) -> No
 def test_what_the_ladder_does_and_what_any_list_names_can_be_counted() -> None:
     ladder = (Rung(3, "throttle", 1),)
     assert found(with_history('count("throttle", rule="*", window="1h") >= 1', ladder=ladder)) == []
-    assert found(with_history('count("case", rule="acc", window="1h") >= 1')) == []
     assert found(with_history('count("review", rule="w.x", window="1h") >= 1')) == []
     mild = over_texts("w.x", {"low": (Act("strike(1)"), Act("safe_complete"), Act("case"))}, on_review={"low": "deliver"})
     for action in ("safe_complete", "block", "strike", "case", "flag"):
         assert found(with_history(f'count("{action}", rule="w.x", window="1h") >= 1', mild)) == []
+
+
+@pytest.mark.parametrize(
+    ("when", "refused"),
+    [
+        ('count("case", rule="acc", window="1h") >= 1', True),
+        ('count("case", rule="a*", window="1h") >= 1 or tier == "low"', False),
+        ('count("case", rule="*", window="1h") >= 1', False),
+        ('count("block", rule="w.x", window="24h") >= 1000000000000', True),
+        ('count("block", rule="w.x", window="24h") >= 400', False),
+        ('count("block", rule="w.x", window="24h") > 400', True),
+        ('count("block", rule="w.x", window="25h") > 400', False),
+        ('count("block", rule="w.x", window="1h") <= 1000000000000', True),
+    ],
+)
+def test_no_count_goes_beyond_the_quotas_or_waits_for_itself(when: str, refused: bool) -> None:
+    """Two rules, a hundred requests a day, two days that a window of 24 hours touches."""
+    quotas = {"low": Quota(5, 100)}
+    case = over_texts("w.x", {"low": (Act("block"), Act("case"))})
+    texts = found(with_history(when, case, quotas=quotas))
+    assert ["what the quotas grant" in text or "always holds" in text for text in texts] == [True] * refused
+    # Without quotas nobody can say how many requests there are.
+    assert bool(found(with_history(when, case))) is (refused and "acc" in when)
+
+
+@pytest.mark.parametrize(
+    ("match", "needs", "refused"),
+    [
+        ("e", "", True),
+        (r"\w", "", True),
+        ("[a-z ]", "", True),
+        ("[A-Z]", "", True),
+        ("e", "zebra", False),
+        ("e", "o", True),
+        ("zebra", "", False),
+        (r"\b(how|what) (do|is)\b", "", False),
+    ],
+)
+def test_a_pattern_that_everyday_sentences_hold_is_refused(match: str, needs: str, refused: bool) -> None:
+    detect = Detect("harm.r", 0.5, 0.8, patterns=(Pattern("p", match, needs),))
+    assert ["must name something" in text for text in found(policy(over_texts(detect=detect)))] == [True] * refused
 
 
 def test_a_rule_that_looks_at_nothing_is_refused() -> None:

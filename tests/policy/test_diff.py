@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from fairlead.policy.act import Act
-from fairlead.policy.diff import EVERYBODY, MODELS, REVIEWERS, Change, changes, words
+from fairlead.policy.diff import EVERYBODY, JUDGE, MODELS, REVIEWERS, Change, changes, words
 from fairlead.policy.document import (
     Comparison,
     Detect,
@@ -78,7 +78,7 @@ def said(before: Policy, after: Policy) -> list[tuple[str, str]]:
         ),
         (
             {"detect": structs.replace(RULE.detect, personal=("card", "iban"))},
-            [(EVERYBODY, "rule r: violates by personal data of the kinds: card, iban, was empty")],
+            [(EVERYBODY, "rule r: violates by personal data of the kinds: card, iban, was none")],
         ),
         (
             {"act": {**RULE.act, "low": (Act("safe_complete"),)}},
@@ -102,7 +102,12 @@ def said(before: Policy, after: Policy) -> list[tuple[str, str]]:
                 (MODELS, "rule r: exception gone: In books."),
             ],
         ),
-        ({"examples": ()}, [(REVIEWERS, "rule r: examples: 0 new, 1 gone")]),
+        ({"examples": ()}, [(REVIEWERS, "rule r: examples: 0 new, 1 gone"), (JUDGE, "rule r: examples: 0 new, 1 gone")]),
+        (
+            {"examples": (*RULE.examples, *(RuleExample(id, id, "allowed", "w", "train") for id in "fg"))},
+            [(who, "rule r: examples: 2 new, 0 gone; new are 2 train allowed") for who in (REVIEWERS, JUDGE)],
+        ),
+        ({"maps": Maps(llama_guard=("S9",))}, [(JUDGE, "rule r: maps.llama_guard: S9, was none")]),
         ({"privacy": Privacy(7)}, [(EVERYBODY, "rule r: days that content is kept: 7, was 30")]),
         ({"review": Review(2)}, [(REVIEWERS, "rule r: reviewers for an item: 2, was 1")]),
         ({"gates": Gates(0.7, 0.1)}, [(REVIEWERS, "rule r: recall to be reached: 0.7, was 0.8")]),
@@ -112,7 +117,7 @@ def said(before: Policy, after: Policy) -> list[tuple[str, str]]:
 )
 def test_a_change_of_a_rule_is_told_to_those_whom_it_concerns(rule: dict[str, object], told: list[tuple[str, str]]) -> None:
     assert said(BASE, structs.replace(BASE, rules=(structs.replace(RULE, **rule),))) == sorted(
-        told, key=lambda pair: [EVERYBODY, LOW, HIGH, REVIEWERS, MODELS].index(pair[0])
+        told, key=lambda pair: [EVERYBODY, LOW, HIGH, REVIEWERS, MODELS, JUDGE].index(pair[0])
     )
 
 
@@ -129,9 +134,12 @@ def test_a_change_of_a_rule_is_told_to_those_whom_it_concerns(rule: dict[str, ob
          [(EVERYBODY, "tool mail, when text of unknown origin shaped the call: deny, was confirm")]),
         ({"tools": ()}, [(EVERYBODY, "tool mail is gone: nobody may use it")]),
         ({"tiers": ("low",)}, [(HIGH, "this tier is gone; its keys open nothing")]),
-        ({"objectives": ()}, [(MODELS, "objective o is gone")]),
+        ({"objectives": ()}, [(MODELS, "objective o is gone"), (JUDGE, "objective o is gone; examples: 1")]),
         ({"objectives": (Objective("o", "serve them", ("x", "y")),)},
-         [(MODELS, "objective o: says 'serve' in place of 'help'"), (MODELS, "objective o: examples: 1 new, 0 gone")]),
+         [(MODELS, "objective o: says 'serve' in place of 'help'"),
+          (JUDGE, "objective o, allowed under every rule: examples: 1 new, 0 gone")]),
+        ({"objectives": (*BASE.objectives, Objective("n", "more", ("y", "z")))},
+         [(MODELS, "objective n is new: more"), (JUDGE, "objective n is new; examples, allowed under every rule: 2")]),
     ],
 )  # fmt: skip
 def test_a_change_at_the_top_is_told_to_those_whom_it_concerns(fields: dict[str, object], told: list[tuple[str, str]]) -> None:

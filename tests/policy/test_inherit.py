@@ -32,6 +32,7 @@ rules:
     severity: high
     definition: Asks for trolls.
     exceptions: [Trolls in books.]
+    maps: {mlcommons: [S1], llama_guard: [S9]}
     examples:
       - {id: t1, text: a troll please, verdict: violates, why: w, split: train}
     detect: {signal: harm.trolls, review: 0.5, block: 0.8, patterns: [{id: p, match: trolls+}]}
@@ -110,6 +111,7 @@ def test_the_identity_is_that_of_the_resolved_policy(folder: Path) -> None:
     assert load(folder / "top.yaml").digest != whole.digest
 
 
+KEPT = "{id: t1, text: a troll please, verdict: violates, why: w, split: train}"
 WEAKER = [
     ("detect: {block: 0.9}", r"at a score of 0.8 public meets review in place of \[block"),
     ("detect: {review: 0.6}", "at a score of 0.5 public meets allow in place of review"),
@@ -129,11 +131,20 @@ WEAKER = [
     ("definition: Asks for many trolls.", "`definition` changes"),
     ("exceptions: []", "`exceptions` changes"),
     ("examples: []", "1 of its examples are gone"),
+    (
+        f"examples: [{KEPT}, {{id: t2, text: a big troll, verdict: allowed, why: w, split: train}}]",
+        r"examples that the judge learns as allowed are new: 1 \(t2\)",
+    ),
+    ("maps: {llama_guard: []}", r"`maps\.llama_guard` changes"),
+    ("maps: {mlcommons: [S1, S2]}", r"`maps\.mlcommons` changes"),
+    ("maps: {openai_moderation: [hate]}", r"`maps\.openai_moderation` changes"),
 ]
 STRICTER = [
     "detect: {block: 0.6, review: 0.4}", "act: {internal: [block]}", "act: {public: [block, strike(3), case]}",
     "state: enforce", "severity: critical", "applies_to: [prompt, response, tool_call]", "on_review: {internal: withhold}",
-    "reason: Because.",
+    "reason: Because.", "maps: {nist: [x]}",
+    f"examples: [{KEPT}, {{id: t2, text: a big troll, verdict: violates, why: w, split: train}}]",
+    f"examples: [{KEPT}, {{id: t2, text: a big troll, verdict: allowed, why: w, split: test}}]",
     "detect: {patterns: [{id: p, match: trolls+}, {id: q, match: ogres}]}", "detect: {missing: block}",
 ]  # fmt: skip
 
@@ -195,11 +206,21 @@ def test_other_tiers_than_those_below_are_refused(folder: Path, tiers: str) -> N
             r"top\.yaml:6: .* no rule 'trols' in base; did you mean 'trolls'\? ",
         ),
         ("rules:\n  - {id: elves, state: enforcd}", r"top\.yaml:6: unknown state 'enforcd'; .* \(state of rule 'elves'\)"),
-        ("rules: 3", r"top\.yaml:5: Expected `array`"),
-        ("rules: [3]", r"top\.yaml:5: Expected `object`"),
+        ("rules: 3", r"top\.yaml:5: Expected a list"),
+        ("rules: [3]", r"top\.yaml:5: Expected a mapping"),
         ("rules: [{id: elves, when: 1 < 2}]", r"top\.yaml:5: rule 'elves' needs either"),
         ("tiers: [public, verified]\nrules: [{id: elves, act: {internal: [flag]}}]", r"top\.yaml:6: unknown tier 'internal'"),
-        ("quotas: {public: {requests_per_minute: 0, requests_per_day: 1}}", r"top\.yaml:5: Expected `int` >= 1"),
+        (
+            "quotas: {public: {requests_per_minute: 0, requests_per_day: 1}}",
+            r"top\.yaml:5: Expected a whole number >= 1 \(requests_per_minute of public of quotas\)",
+        ),
+        (
+            "quotas:\n  public: {requests_per_minute: 1, requests_per_day: 1}\n"
+            "  verified:\n    requests_per_minute: 1\n    requests_per_day: -1",
+            r"top\.yaml:9: Expected a whole number >= 1 \(requests_per_day of verified of quotas\)",
+        ),
+        ("rules: [{id: elves, detect: {review: true}}]", r"top\.yaml:5: Expected a number, got true or false"),
+        ("rules: [{id: elves, cap_per_day: x}]", r"top\.yaml:5: Expected a whole number or nothing, got a text"),
         ("quotas: {pubic: {requests_per_minute: 1, requests_per_day: 1}}", r"top\.yaml:5: unknown tier 'pubic'"),
         ("rules: [{id: elves}, {id: elves}]", r"top\.yaml:5: rule id 'elves' stands twice"),
     ],
@@ -224,7 +245,7 @@ def test_a_policy_has_not_the_name_of_the_one_below(folder: Path) -> None:
 
 def test_an_error_below_names_the_file_below(folder: Path) -> None:
     (folder / "base.yaml").write_text(BASE.replace("block: 0.8,", "block: 0.3,"))
-    with pytest.raises(PolicyError, match=r"base\.yaml:19: thresholds must order"):
+    with pytest.raises(PolicyError, match=r"base\.yaml:20: thresholds must order"):
         load(on_top(folder, ""))
 
 
@@ -319,7 +340,7 @@ def test_a_file_that_changed_is_refused_with_both_digests(folder: Path) -> None:
             r"more\.jsonl:3: unknown value 'dve'; did you mean 'dev'\? .* \(split of example 'x2' of rule 'elves'",
         ),
         (LINES.replace(b"why", b"wy", 1), r"more\.jsonl:1: (unknown key 'wy'; did you mean 'why'|the key `why` is missing)"),
-        (LINES.replace(b'"two"', b'{"a": [1]}'), r"more\.jsonl:3: Expected `str`, got `object`"),
+        (LINES.replace(b'"two"', b'{"a": [1]}'), r"more\.jsonl:3: Expected a text, got a mapping"),
         (LINES + b"[1]", r"more\.jsonl:4: is no JSON object"),
         (LINES.replace(b"x2", b"x1"), r"more\.jsonl:3: example id 'x1' stands 2 times"),
         (LINES.replace(b'"two"', b'"ONE!"'), r"more\.jsonl:3: .*texts? .*one"),

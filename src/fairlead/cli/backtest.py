@@ -13,16 +13,17 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from fairlead.cli.impersonal import impersonal
 from fairlead.cli.moment import moment
+from fairlead.cli.vault import KEYS, MASTER, named_master, needed, opened
 from fairlead.enforce.settle import Settlement
 from fairlead.investigate.backtest import Report, backtest
 from fairlead.investigate.changes import RuleChange
-from fairlead.investigate.rejudge import Contents, Rejudge, rejudging
+from fairlead.investigate.rejudge import Rejudge, kept, rejudging
 from fairlead.judge.cascade import Judge
 from fairlead.ledger.log import read
 from fairlead.policy.document import Policy
-from fairlead.policy.load import load
-from fairlead.records.errors import InputError
+from fairlead.policy.load import read as read_policy
 from fairlead.records.figure import Figure
 
 LEDGER = typer.Option(help="The ledger: a file, or the URL of a PostgreSQL database. It is only read.")
@@ -41,31 +42,39 @@ def backtest_command(
     ] = False,
     heads: Annotated[Path | None, typer.Option(help="With --rejudge: folder of the judge's heads.")] = None,
     encoder: Annotated[Path | None, typer.Option(help="With --rejudge: folder of the judge's encoder.")] = None,
-    master_key: Annotated[str | None, typer.Option(help="With --rejudge: the master key of the stored content.")] = None,
+    keys: Annotated[str | None, KEYS] = None,
+    master_key: Annotated[str | None, MASTER] = None,
+    by: Annotated[str, typer.Option(help="With --rejudge: who reads stored content.")] = "",
+    purpose: Annotated[str, typer.Option(help="With --rejudge: why, such as the change that is tried.")] = "",
 ) -> None:
     """Decide what the ledger holds anew, under another policy, with the signals that were recorded."""
-    policy = load(new)
-    anew = _rejudge(policy, heads, encoder, _contents(ledger, master_key)) if rejudge else None
-    report = tried(policy, ledger, moment(since, time.time()), disagreements, anew)
+    start, loaded = moment(since, time.time()), read_policy(new)
+    policy, below = loaded.right(), loaded.extends
+    if rejudge:
+        judge = Judge.load(policy, heads, encoder)
+        with opened(ledger, keys, needed(named_master(master_key, ledger, keys))) as vault:
+            contents = kept(vault, by=impersonal("the reader", by), purpose=impersonal("the purpose", purpose))
+            report = tried(policy, ledger, start, disagreements, below, rejudging(judge, contents))
+    else:
+        report = tried(policy, ledger, start, disagreements, below)
     if json:
         print(msgspec.json.encode(report).decode())
     else:
         show(report, Console(width=WIDTH))
 
 
-def tried(policy: Policy, ledger: str, since: float, disagreements: int, rejudge: Rejudge | None = None) -> Report:
+def tried(
+    policy: Policy, ledger: str, since: float, disagreements: int, below: Policy | None, rejudge: Rejudge | None = None
+) -> Report:
     """The back-test of a policy over a ledger. Raises InputError when there is none."""
-    settle = Settlement(policy).settle
-    return backtest(policy, read(ledger), settle=settle, since=since, rejudge=rejudge, disagreements=disagreements)
-
-
-def _rejudge(policy: Policy, heads: Path | None, encoder: Path | None, contents: Contents) -> Rejudge:
-    return rejudging(Judge.load(policy, heads, encoder), contents)
-
-
-def _contents(ledger: str, master_key: str | None) -> Contents:
-    raise InputError(
-        "--rejudge needs stored content, and no ledger of this version keeps any; leave it out to read the signals"
+    return backtest(
+        policy,
+        read(ledger),
+        settle=Settlement(policy).settle,
+        since=since,
+        below=below,
+        rejudge=rejudge,
+        disagreements=disagreements,
     )
 
 
@@ -81,8 +90,11 @@ def show(report: Report, console: Console) -> None:
         console.print(f"left as they were: {left}")
     if report.let_in:
         console.print(f"{report.let_in:,} were refused because their account was shut out, which it would not have been")
+    for why, n in report.turned_away.items():
+        told = {"tier": "their tier is gone or has no quota", "account": "their account would have been shut out"}[why]
+        console.print(f"{n:,} would be refused before any rule looks, because {told}")
     if report.rejudged:
-        console.print(f"{report.rejudged:,} texts were judged anew; of the others the recorded signals were read")
+        console.print(f"texts that were judged anew: {report.rejudged:,}; of the others the recorded signals were read")
     _show_rules(report, console)
     _show_actions(report.actions, console)
     pairs = {"cases opened": report.cases, "put before reviewers": report.queued}
@@ -93,7 +105,8 @@ def show(report: Report, console: Console) -> None:
         table.add_row(name, f"{before:,}", f"{after:,}" if before == after else f"[bold]{after:,}[/]")
     console.print(table)
     if report.untested:
-        console.print(f"patterns that are new or rewritten found nothing here, in {', '.join(report.untested)}: --rejudge")
+        rules = ", ".join(report.untested)
+        console.print(f"the log knows other versions of {rules}: a pattern that is new or rewritten found nothing: --rejudge")
     _show_disagreements(report, console)
 
 
@@ -114,7 +127,7 @@ def _show_rules(report: Report, console: Console) -> None:
         )
     if changed:
         console.print(table)
-    console.print(f"{len(report.rules) - len(changed)} rules find what they found")
+    console.print(f"rules that find what they found: {len(report.rules) - len(changed)}")
 
 
 def _moved(rule: RuleChange) -> bool:
@@ -133,7 +146,8 @@ def _show_actions(actions: Mapping[str, Mapping[str, int]], console: Console) ->
 def _show_disagreements(report: Report, console: Console) -> None:
     if not report.disagreements:
         return
-    table = Table(*_columns("entry", "request", "account", "before", "after", "rules", left=6), title="to review")
+    named = _columns("entry", "request", "account", "before", "after", left=5)
+    table = Table(*named, Column("rules", overflow="fold"), title="to review")  # it alone may be very long, so it alone wraps
     for one in report.disagreements:
         rules = ", ".join(f"{rule} {change}" for rule, change in one.rules.items())
         table.add_row(str(one.seq), one.request, one.account or "", one.before, one.after, rules)

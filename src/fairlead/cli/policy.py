@@ -22,6 +22,7 @@ from fairlead.policy.enforceable import GATES, not_enforceable
 from fairlead.policy.history import reused
 from fairlead.policy.inherit import Override
 from fairlead.policy.load import Loaded, load, parse, read
+from fairlead.policy.nearest import nearest
 from fairlead.records.entry import PolicyLoaded
 from fairlead.records.errors import InputError, PolicyError
 from fairlead.statistics.gate import GateOutcome
@@ -58,7 +59,8 @@ def check_command(
         _refuse(sorted(wrong, key=lambda error: (error.file, error.line)))
     _describe(file, loaded)
     if ledger:
-        print(f"no id comes back from the {len(history)} policies that were in force in {ledger}")
+        were = "1 policy that was" if len(history) == 1 else f"{len(history)} policies that were"
+        print(f"no id comes back from the {were} in force in {ledger}")
 
 
 def _refuse(wrong: list[PolicyError]) -> NoReturn:
@@ -84,7 +86,7 @@ def show_command(
         print(render.constitution(rules))
         return
     if rule not in {r.id for r in rules.rules}:
-        raise InputError(f"there is no rule {rule!r} in {policy}; known: {', '.join(r.id for r in rules.rules)}")
+        raise InputError(f"there is no rule {rule!r} in {policy}; {nearest(rule, [r.id for r in rules.rules])}")
     if reader in _OF_TEXTS and rules.rule(rule).detect is None:
         raise InputError(f"rule {rule!r} is over an account's history: no text is judged or attacked under it")
     print(_READERS[reader](rules.rule(rule)))
@@ -142,10 +144,8 @@ def new_command(
     purpose: Annotated[str | None, typer.Option(help="What the deployment is for, in a sentence.")] = None,
     example: Annotated[list[str] | None, typer.Option(help="A request that must be served; give two or three.")] = None,
     tiers: Annotated[str | None, typer.Option(help="The tiers of core that you need, with commas between.")] = None,
-    stricter: Annotated[
-        str | None, typer.Option(help="Rules to make stricter, as in privacy.*,fraud.*; empty for none.")
-    ] = None,
-    looser: Annotated[str | None, typer.Option(help="Rules to make looser; empty for none.")] = None,
+    stricter: Annotated[str | None, typer.Option(help='Rules to make stricter, as in privacy.*,fraud.*; "" for none.')] = None,
+    looser: Annotated[str | None, typer.Option(help='Rules to make looser; "" for none.')] = None,
     why: Annotated[str | None, typer.Option(help="Why a rule of root authority is made looser.")] = None,
     retain_days: Annotated[int | None, typer.Option(min=1, help="For how many days content is kept.")] = None,
 ) -> None:
@@ -237,6 +237,12 @@ def _describe(file: Path, loaded: Loaded) -> None:
         print(f"rules added: {', '.join(added) or 'none'}; keys overridden: {len(loaded.overrides) or 'none'}")
         for override in loaded.overrides:
             print(_told(override))
+        if learned := {text for o in policy.objectives for text in o.examples} - {
+            t for o in below.objectives for t in o.examples
+        }:
+            print(
+                f"examples of objectives that are new, allowed under every rule, also those of root authority: {len(learned)}"
+            )
 
 
 def _told(override: Override) -> str:
@@ -249,5 +255,5 @@ def _told(override: Override) -> str:
 def _short(value: object) -> str:
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
         return f"a list of {len(value)}"
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = (", ".join(map(str, value)) if isinstance(value, list) else str(value)) or "none"
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Annotated
 
@@ -15,7 +17,8 @@ from fairlead.cli.moment import moment
 from fairlead.investigate.query import Counts, query
 from fairlead.ledger.log import read
 from fairlead.policy.expression import Condition, ExpressionError, read_when
-from fairlead.records.entry import Decided, Entry
+from fairlead.policy.nearest import nearest
+from fairlead.records.entry import CaseOpened, Decided, Entry, PolicyLoaded
 from fairlead.records.errors import InputError
 
 LEDGER = typer.Argument(help="The ledger: a file, or the URL of a PostgreSQL database. It is only read.")
@@ -32,27 +35,61 @@ def query_command(
     """Print the decisions for which a condition holds as JSON, one a line: sequence number, time, account, action, rule."""
     now = time.time()
     first, last = moment(since, now), moment(until, now) if until else math.inf
-    counts = Counts()
-    condition, accounts, tiers = _condition(when), set[str | None](), set[str | None]()
+    if first >= min(last, now):
+        end = f"before {until}, where --until ends it" if last < now else "in the past"
+        raise InputError(f"no time lies between: --since {since} must lie {end}")
+    counts, condition, names = Counts(), _condition(when), _Names()
 
     def wanted(entry: Entry, decided: Decided) -> bool:
-        accounts.add(decided.account)
-        tiers.add(decided.tier)
         return first <= entry.time < last and (account is None or decided.account == account)
 
     found = 0
-    for match in islice(query(read(ledger), condition.holds, wanted, counts), n):
+    for match in islice(query(names.noted(read(ledger)), condition.holds, wanted, counts), n):
         found += 1
         print(msgspec.json.encode(match).decode())
     stopped = "; there may be more" if found == n else ""
     print(f"{found} of the {counts.asked} decisions that were looked at{stopped}", file=sys.stderr)
     if not stopped:
-        asked = [("account", name, accounts) for name in (account,) if name] + [("tier", t, tiers) for t in condition.tiers]
-        for noun, name, known in asked:
-            if name not in known:
-                print(f"no decision in the log names the {noun} {name!r}", file=sys.stderr)
+        for unknown in names.unknown(condition, account):
+            print(unknown, file=sys.stderr)
     if counts.unknown:
         print(f"of {counts.unknown} nobody can say: a signal that the condition names was not recorded", file=sys.stderr)
+
+
+class _Names:
+    """The names that a log holds, so that a mistyped one can be told from one of which there is nothing."""
+
+    def __init__(self) -> None:
+        self.accounts, self.tiers, self.rules, self.signals = (set[str | None](), set[str | None](), set[str](), set[str]())
+
+    def noted(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The entries, each taken note of."""
+        for entry in entries:
+            match entry.payload:
+                case Decided() as decided:
+                    self.accounts.add(decided.account)
+                    self.tiers.add(decided.tier)
+                    self.rules.update(flag.removeprefix("shadow:") for flag in (*decided.flags, decided.rule) if flag)
+                    for signals in decided.signals:
+                        self.signals.update(signals.scores)
+                case CaseOpened() as case:
+                    self.rules.add(case.rule)
+                case PolicyLoaded() as policy:
+                    self.rules.update(policy.rules)
+            yield entry
+
+    def unknown(self, condition: Condition, account: str | None) -> Iterator[str]:
+        """What the condition, or the account that was asked for, names and the log does not."""
+        if account and account not in self.accounts:
+            yield f"no decision in the log names the account {account!r}"
+        for tier in sorted(condition.tiers - self.tiers):
+            yield f"no decision in the log names the tier {tier!r}; {nearest(tier, sorted(filter(None, self.tiers)))}"
+        for signal in sorted(condition.signals - self.signals):
+            yield f"no decision in the log holds the signal {signal!r}; {nearest(signal, sorted(self.signals))}"
+        globs = {f"{rule.partition('.')[0]}.*" for rule in self.rules}
+        for glob in sorted({count.rule for count in condition.counts}):
+            if glob != "*" and not any(fnmatchcase(rule, glob) for rule in self.rules):
+                yield f"no rule in the log matches the glob {glob!r}; {nearest(glob, sorted(self.rules | globs))}"
 
 
 def _condition(when: str) -> Condition:

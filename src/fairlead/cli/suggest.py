@@ -19,6 +19,7 @@ from fairlead.models.endpoint import Endpoint
 from fairlead.policy.core import CORE, named
 from fairlead.policy.document import Policy, Rule
 from fairlead.policy.load import load
+from fairlead.policy.nearest import nearest
 from fairlead.policy.written import replaced, rule_diff, with_rule
 from fairlead.records.errors import InputError, UpstreamError
 
@@ -33,12 +34,12 @@ def suggest_command(
     policy: Annotated[Path, typer.Option(help="The policy file.", show_default=False)] = CORE,
     since: Annotated[str, SINCE] = "30d",
     out: Annotated[Path | None, typer.Option(help="A new file for the policy with the suggestion in it.")] = None,
-    purpose: Annotated[str | None, typer.Option(help="Why the model may see stored texts; without it it sees none.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="Not read yet: the model sees no stored text.")] = None,
 ) -> None:
     """Ask a model for an edit of a rule, from where reviewers and judge disagree. Show it and try it; apply nothing."""
     start, rules = moment(since, time.time()), load(policy := named(policy))
     if purpose is not None:
-        raise InputError("--purpose needs stored content, and no ledger of this version keeps any; leave it out")
+        raise InputError("in this version the model is shown no stored text, whatever the purpose; leave --purpose out")
     if out is not None and out.exists():
         raise InputError(f"{out} is there already; name another file")
     found = findings(read(ledger), _text_rule(rules, rule, policy))
@@ -50,7 +51,7 @@ def suggest_command(
     written = with_rule(policy.read_text(encoding="utf-8"), new, file=str(policy))
     print(rule_diff(rules.rule(rule), new))
     print()
-    show(tried(replaced(rules, new), ledger, start, disagreements=20), Console(width=WIDTH))
+    show(tried(replaced(rules, new), ledger, start, 20, rules), Console(width=WIDTH))
     if out is None:
         print("Nothing was written; --out FILE writes the policy with the suggestion in it.")
     else:
@@ -73,5 +74,5 @@ async def _asked(url: str, model: str, policy: Policy, rule: str, found: Finding
 def _text_rule(policy: Policy, id: str, file: Path) -> Rule:
     known = {rule.id: rule for rule in policy.rules if rule.detect is not None}
     if id not in known:
-        raise InputError(f"there is no rule over texts {id!r} in {file}; known: {', '.join(known)}")
+        raise InputError(f"there is no rule over texts {id!r} in {file}; {nearest(id, known)}")
     return known[id]

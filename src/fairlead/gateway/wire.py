@@ -126,10 +126,11 @@ def chat_request(body: bytes) -> ChatRequest:
             raise _bad(f"the field {key[:64]!r} is not known to be harmless in this version; leave it out", key[:64])
     if asked.response_format is not None:
         passed["response_format"] = {"type": asked.response_format.type}
+    conversation = Conversation(tuple(Message(_role(m.role), m.text) for m in messages))
     return ChatRequest(
         model=asked.model,
-        judged=Conversation(tuple(Message(_judged_role(m.role), m.text) for m in messages)),
-        asked=Conversation(tuple(Message(_role(m.role), m.text) for m in messages)),
+        judged=conversation.untrusted(),
+        asked=conversation,
         messages=tuple(_wire_message(m) for m in messages),
         upstream={**passed, "model": asked.model, "n": n, "stream": False},
         stream=bool(asked.stream),
@@ -214,12 +215,6 @@ def _wire_message(message: _MessageIn) -> dict[str, str]:
 
 def _role(role: str) -> Role:
     return "system" if role == "developer" else role  # type: ignore[return-value]  # decoded as one of them
-
-
-def _judged_role(role: str) -> Role:
-    """Whoever holds a key can write any role. The judge reads users' and tools' messages of a prompt, so the others are shown
-    to it as a tool's: content that is not trusted, each read alone."""
-    return "user" if role == "user" else "tool"
 
 
 def _plain_text(value: Any) -> bool:

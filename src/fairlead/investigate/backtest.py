@@ -32,8 +32,9 @@ class Report(Struct, frozen=True):
 
     `events` are all requests since the start, `replayed` those that were decided anew, `left` the others by the reason why;
     `let_in` are among these: refused because their account was shut out, which it would not have been. `actions` counts
-    before → after; `unanswered` is one after which the model would have been asked what it never was. `untested` names the
-    rules whose patterns are not those of the log: a pattern that is new or rewritten has found nothing here.
+    before → after; `unanswered` is one after which the model would have been asked what it never was. `turned_away` are those
+    that would have been refused before any rule looked, by the reason why. `untested` names the rules with patterns of which
+    the log knows another version: a pattern that is new or rewritten has found nothing here.
     """
 
     policy: str
@@ -46,6 +47,7 @@ class Report(Struct, frozen=True):
     rejudged: int
     left: dict[str, int]
     let_in: int
+    turned_away: dict[str, int]
     accounts: int
     actions: dict[str, dict[str, int]]
     tiers: dict[str, tuple[int, int]]
@@ -63,15 +65,17 @@ def backtest(
     *,
     settle: Settle,
     since: float | None = None,
+    below: Policy | None = None,
     rejudge: Rejudge | None = None,
     disagreements: int = 20,
 ) -> Report:
     """Decide a whole log anew from `since` (seconds since the epoch; None for its start) on.
 
+    `below` is the policy that this one is on top of: where the log knows one of its rules, the patterns of both are compared.
     `settle` is that of an `enforce.settle.Settlement` of the same policy: stages do not import each other. With `rejudge`,
     texts whose content is there are judged anew; of the others the recorded signals are read.
     """
-    run = _Run(policy, settle, since, rejudge)
+    run = _Run(policy, settle, since, below, rejudge)
     for entry, follows in happenings(entries):
         run.take(entry, follows)
     return run.report(disagreements)
@@ -80,13 +84,18 @@ def backtest(
 class _Run:
     """How far a back-test has come."""
 
-    def __init__(self, policy: Policy, settle: Settle, since: float | None, rejudge: Rejudge | None) -> None:
+    def __init__(
+        self, policy: Policy, settle: Settle, since: float | None, below: Policy | None, rejudge: Rejudge | None
+    ) -> None:
         self._policy, self._settle, self._since, self._rejudge = policy, settle, since, rejudge
+        versions = (*policy.rules, *(below.rules if below is not None else ()))
+        self._patterns = {rule.digest: rule.detect.patterns for rule in versions if rule.detect is not None}
         self._reader = Reader(policy)
         self._real = State(Memory())
         self._simulation: Simulation | None = None
         self._changes = Changes()
         self._left: Counter[str] = Counter()
+        self._turned_away: Counter[str] = Counter()
         self._first: float | None = None
         self._last: float | None = None
         self._let_in = self._rejudged = 0
@@ -126,6 +135,7 @@ class _Run:
         self._policies.add(was.policy)
         tier, refused = self._at_the_door(simulation, was, entry.time)
         if refused is not None:
+            self._turned_away[refused] += 1
             course = Course("refuse", refused, None, "prompt", ())
         elif plain is not None:
             course = Course("allow", "rule", None, "response", plain)
@@ -145,7 +155,7 @@ class _Run:
             flags=course.flags,
         )
         payloads = simulation.settles(entry, follows, decided, course.rulings)
-        self._tiers[was.account or ""] = was.tier or "", tier
+        self._tiers[was.account or ""] = was.tier or "", tier if tier in self._policy.tiers else "none"
         self._changes.add(entry.seq, was, [follow.payload for follow in follows] if follows else (), course, payloads)
 
     def _stands(self, simulation: Simulation, entry: Entry, was: Decided, follows: Sequence[Entry]) -> None:
@@ -215,6 +225,7 @@ class _Run:
             rejudged=self._rejudged,
             left=dict(sorted(self._left.items())),
             let_in=self._let_in,
+            turned_away=dict(sorted(self._turned_away.items())),
             accounts=len(self._accounts),
             actions=actions,
             tiers=_pairs(self._tiers.values()),
@@ -229,8 +240,13 @@ class _Run:
     def _untested(self) -> tuple[str, ...]:
         loaded = [self._real.rows.get(Loaded, digest) for digest in self._policies]
         known = [row.policy.rules if row is not None else {} for row in loaded]
-        patterned = (rule for rule in self._policy.text_rules if rule.detect is not None and rule.detect.patterns)
-        return tuple(rule.id for rule in patterned if any(rules.get(rule.id) != rule.digest for rules in known))
+        return tuple(
+            rule.id
+            for rule in self._policy.text_rules
+            if rule.detect is not None
+            and rule.detect.patterns
+            and any(self._patterns.get(rules.get(rule.id, "")) != rule.detect.patterns for rules in known)
+        )
 
     def _standings(self) -> Iterator[tuple[str, str]]:
         """The gravest step of each account at the end of the log, on both sides."""

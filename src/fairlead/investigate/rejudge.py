@@ -6,9 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import msgspec
+
+from fairlead.ledger.vault import Vault
 from fairlead.policy.document import Surface
-from fairlead.records.conversation import Conversation
+from fairlead.records.conversation import Conversation, Exchange
 from fairlead.records.entry import Decided
+from fairlead.records.errors import ErasedError, InputError
 from fairlead.records.verdict import Verdict
 
 #: What a decision's `content` names: the conversations that were judged, in the order of its `signals`. None: not there.
@@ -23,6 +27,20 @@ class Judge(Protocol):
     def judge(self, conversation: Conversation, surface: Surface = "prompt") -> Verdict:
         """The verdict on one conversation."""
         ...
+
+
+def kept(vault: Vault, *, by: str, purpose: str) -> Contents:
+    """What a vault keeps. Each reading is an entry that names `by` and `purpose`; raises InputError when one is empty."""
+    if not by.strip() or not purpose.strip():
+        raise InputError("--rejudge reads what users wrote, and each reading is an entry: give --by NAME and --purpose WHY")
+
+    def contents(ref: str) -> Sequence[Conversation] | None:
+        try:
+            return msgspec.json.decode(vault.read(ref, by=by, purpose=purpose), type=Exchange).judged
+        except (InputError, ErasedError):  # its time was over, or its account was erased
+            return None
+
+    return contents
 
 
 def rejudging(judge: Judge, contents: Contents) -> Rejudge:

@@ -72,7 +72,8 @@ def topics(named: Sequence[str], core: Policy) -> Iterator[Rule]:
         if not found:
             ids = [rule.id for rule in known]
             globs = dict.fromkeys(id.partition(".")[0] + ".*" for id in ids)
-            raise InputError(f"no rule of core is called {name!r}; {nearest(name, [*ids, *globs])}")
+            none = 'for none write ""; ' if name == "none" else ""
+            raise InputError(f"no rule of core is called {name!r}; {none}{nearest(name, [*ids, *globs])}")
         yield from found
 
 

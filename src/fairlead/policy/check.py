@@ -19,8 +19,32 @@ from fairlead.policy.tiers import disorder
 
 _MOST_WORDS = 120
 _RULE_ID = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
+# Short and everyday, so that whatever is found in most of them is no sign of anything.
+_ORDINARY = (
+    "How do I reset my password?",
+    "Which plan has single sign-on?",
+    "Please sum up this article in three points.",
+    "What is the weather like in Lisbon in May?",
+    "Write a short poem for my sister's birthday.",
+    "My flight was late. Can I get a refund?",
+    "Explain the water cycle to a ten-year-old.",
+    "Fix the bug in this function, and add a test.",
+    "Who wrote the novel about the white whale?",
+    "I need a quick dinner with rice and beans.",
+    "Translate the menu; I am off to Kyoto tomorrow.",
+    "Thanks, that was helpful!",
+    "Compare the two offers and tell me which is cheaper.",
+    "Is it normal to feel tired after a long walk?",
+    "Turn this list of names into a table.",
+    "Can you help me prepare for a job interview?",
+    "What does this error message mean?",
+    "Plan a trip of four days with two children.",
+    "Draft an email to my landlord about the heating.",
+    "How many moons does Jupiter have?",
+)
 _QUIET = re2.Options()
 _QUIET.log_errors = False
+_QUIET.case_sensitive = False
 
 
 def problems(policy: Policy) -> Iterator[Problem]:
@@ -31,6 +55,9 @@ def problems(policy: Policy) -> Iterator[Problem]:
     yield from _repeated("tool", ((f"$.tools[{i}].name", t.name) for i, t in enumerate(policy.tools)))
     named = ((f"$.rules[{i}].examples[{j}].id", e.id) for i, r in enumerate(policy.rules) for j, e in enumerate(r.examples))
     yield from _repeated("example", named)
+    for key in ("id", "version"):
+        if not getattr(policy, key).strip():
+            yield Problem(f"$.{key}", f"the policy's {key} is empty; the ledger tells policies by it, so write one")
     if not policy.tiers:
         yield Problem("$.tiers", "no tier is named; name at least one, the least trusted first")
     for i, rule in enumerate(policy.rules):
@@ -45,6 +72,9 @@ def problems(policy: Policy) -> Iterator[Problem]:
     yield from disorder(policy)
     yield from leaks(policy)
     yield from contradictions(policy)
+    for i, rung in enumerate(policy.ladder):
+        if rung.do == "suspend" and rung.days is None:
+            yield Problem(f"$.ladder[{i}]", "`suspend` needs `days`, for how long; what has no end is `ban`")
     steps = [rung.at for rung in policy.ladder]
     if steps != sorted(set(steps)):
         yield Problem("$.ladder", f"the rungs stand at {steps}; each must be higher than the one before")
@@ -100,6 +130,12 @@ def _certain(detect: Detect, at: str) -> Iterator[Problem]:
                 not_read = "look-around and back-references are not read"
                 yield Problem(where, f"{name}pattern {pattern.id!r} is not RE2: {error}; {not_read}")
                 break
+        else:
+            expressions = [re2.compile(each, _QUIET) for each in (pattern.match, pattern.needs) if each]
+            found = [text for text in _ORDINARY if all(each.search(text) for each in expressions)]
+            if len(found) > len(_ORDINARY) // 2:
+                of = f"{len(found)} of {len(_ORDINARY)} everyday sentences, such as {found[0]!r}"
+                yield Problem(where, f"pattern {pattern.id!r} is found in {of}; a signature must name something")
     for k, kind in enumerate(detect.personal):
         if kind not in KINDS:
             yield Problem(f"{at}.personal[{k}]", f"unknown kind of personal data {kind!r}; {nearest(kind, KINDS)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 from msgspec import Struct
 
 from fairlead.policy.decide import delivers_unsure
-from fairlead.policy.document import Detect, Policy, Rule, Rung
+from fairlead.policy.document import Detect, Policy, Rule, RuleExample, Rung
 from fairlead.policy.weaker import met
 
-EVERYBODY, REVIEWERS, MODELS = "people in every tier", "reviewers", "models"
+EVERYBODY, REVIEWERS, MODELS, JUDGE = "people in every tier", "reviewers", "models", "the judge"
 # Fields that have words of their own below; any other that changes is named as it is.
 _TOLD = {"id", "act", "definition", "terms", "exceptions", "detect", "on_review", "examples", "state", "when", "weakens"}
 _PEOPLE = {"severity", "applies_to", "reason", "safe_completion", "privacy"}
@@ -47,9 +48,12 @@ class Change(Struct, frozen=True):
 
 
 def changes(before: Policy, after: Policy) -> list[Change]:
-    """Every change, by audience: everybody, the tiers in order, reviewers, models. Empty when nothing but the name differs."""
+    """Every change, by audience: everybody, the tiers in order, reviewers, models, the judge.
+
+    Empty when nothing but the name differs.
+    """
     found = [*_top(before, after), *_rules(before, after)]
-    order = [EVERYBODY, *(tier(name) for name in (*after.tiers, *before.tiers)), REVIEWERS, MODELS]
+    order = [EVERYBODY, *(tier(name) for name in (*after.tiers, *before.tiers)), REVIEWERS, MODELS, JUDGE]
     return sorted(dict.fromkeys(found), key=lambda change: order.index(change.who))
 
 
@@ -103,13 +107,18 @@ def _objectives(before: Policy, after: Policy) -> Iterator[Change]:
     for id in dict.fromkeys((*old, *new)):
         if id not in old:
             yield Change(MODELS, f"objective {id} is new: {new[id].text.strip()}")
+            if new[id].examples:
+                yield Change(JUDGE, f"objective {id} is new; examples, allowed under every rule: {len(new[id].examples)}")
         elif id not in new:
             yield Change(MODELS, f"objective {id} is gone")
+            if old[id].examples:
+                yield Change(JUDGE, f"objective {id} is gone; examples: {len(old[id].examples)}")
         else:
             if old[id].text != new[id].text:
                 yield Change(MODELS, f"objective {id}: {words(old[id].text, new[id].text)}")
             if old[id].examples != new[id].examples:
-                yield Change(MODELS, f"objective {id}: {_counted(old[id].examples, new[id].examples)}")
+                counted = _counted(old[id].examples, new[id].examples)
+                yield Change(JUDGE, f"objective {id}, allowed under every rule: {counted}")
 
 
 def _rules(before: Policy, after: Policy) -> Iterator[Change]:
@@ -169,9 +178,9 @@ def _rule(old: Rule, new: Rule, tiers: Sequence[str]) -> Iterator[Change]:
         yield Change(REVIEWERS, f"opens a case when {new.when}; was when {old.when}")
     yield from _wording(old, new)
     if old.examples != new.examples:
-        yield Change(REVIEWERS, _counted(old.examples, new.examples))
+        yield from (Change(who, _examples(old.examples, new.examples)) for who in (REVIEWERS, JUDGE))
     for name in sorted(set(new.__struct_fields__) - _TOLD):
-        who = EVERYBODY if name in _PEOPLE else MODELS if name in _MODELS else REVIEWERS
+        who = EVERYBODY if name in _PEOPLE else MODELS if name in _MODELS else JUDGE if name == "maps" else REVIEWERS
         yield from (Change(who, what) for what in _field(name, getattr(old, name), getattr(new, name)))
     if new.weakens and new.weakens != old.weakens:
         yield Change(EVERYBODY, f"weakened, because: {new.weakens}")
@@ -240,6 +249,12 @@ def _counted(old: Sequence[Any], new: Sequence[Any], noun: str = "examples") -> 
     return f"{noun}: {added} new, {gone} gone" if added or gone else f"{noun} stand in another order"
 
 
+def _examples(old: Sequence[RuleExample], new: Sequence[RuleExample]) -> str:
+    added = Counter(f"{each.split} {each.verdict}" for each in new if each not in old)
+    told = ", ".join(f"{n} {what}" for what, n in sorted(added.items()))
+    return _counted(old, new) + (f"; new are {told}" if told else "")
+
+
 def _way(old: Rule, new: Rule, name: str) -> str:
     """Whether a sure violation meets something stricter; stricter in one way and milder in another is neither."""
     was, now = (met(rule, name, 1.0).strictness for rule in (old, new))
@@ -258,7 +273,7 @@ def _ladder(ladder: Sequence[Rung]) -> str:
         ", ".join(
             f"{rung.do} at {rung.at}" + (f" for {rung.days} days" if rung.days else "") + _approved(rung) for rung in ladder
         )
-        or "empty"
+        or "none"
     )
 
 
@@ -268,4 +283,4 @@ def _approved(rung: Rung) -> str:
 
 def _short(value: object) -> str:
     text = ", ".join(map(str, value)) if isinstance(value, tuple) else "none" if value is None else str(value)
-    return (text if len(text) <= 100 else f"{text[:97]}…") or "empty"
+    return (text if len(text) <= 100 else f"{text[:97]}…") or "none"

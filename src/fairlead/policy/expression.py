@@ -64,7 +64,7 @@ _SECONDS = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_WINDOW = 366 * 86400.0
 _LONGEST = 2000
 _DEEPEST = 30
-_LARGEST = 1e12
+LARGEST = 1e12  # number that a condition may name
 # Texts and the names of arguments are taken whole, so that what stands in them is no operator.
 _TOKEN = re.compile(r""""[^"]*"|'[^']*'|\b(?:rule|window)\s*=(?!=)|\w+|[<>=!]=|&&|\|\||<>|=[<>]|[=!&|]""")
 _RIGHT = {"=": "==", "&&": "and", "||": "or", "!": "not", "&": "and", "|": "or", "<>": "!=", "=>": ">=", "=<": "<="}
@@ -283,7 +283,7 @@ def _constant(node: ast.Constant) -> _Typed:
     match node.value:
         case bool() | None:
             raise ExpressionError(f"{node.value} is not in the language; write the condition", node.col_offset)
-        case int() | float() as written if abs(written) <= _LARGEST:
+        case int() | float() as written if abs(written) <= LARGEST:
             number = float(written)
             return _Typed("number", lambda _: number, number)
         case str() as word:

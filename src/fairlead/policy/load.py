@@ -34,15 +34,21 @@ class Loaded(Struct, frozen=True):
         """The error that names file and line."""
         return self.source.error(problem.path, problem.text)
 
+    def right(self) -> Policy:
+        """The policy. Raises PolicyError for the first problem."""
+        for problem in self.problems:
+            raise self.error(problem)
+        return self.policy
+
 
 def load(path: Path) -> Policy:
     """The policy in a file. Raises InputError when it cannot be read, PolicyError with file and line when it is wrong."""
-    return _right(read(path))
+    return read(path).right()
 
 
 def parse(text: str, *, file: str = "<policy>") -> Policy:
     """The policy in a text. `file` is what errors call it, and what it extends is looked for beside. Raises PolicyError."""
-    return _right(_loaded(text, file, ()))
+    return _loaded(text, file, ()).right()
 
 
 def read(path: Path) -> Loaded:
@@ -50,12 +56,6 @@ def read(path: Path) -> Loaded:
     first mistake, and in its `more` the others that the schema finds."""
     path = named(path)
     return _loaded(_text(path), str(path), ())
-
-
-def _right(loaded: Loaded) -> Policy:
-    for problem in loaded.problems:
-        raise loaded.error(problem)
-    return loaded.policy
 
 
 def _loaded(text: str, file: str, above: tuple[Path, ...]) -> Loaded:
@@ -110,7 +110,7 @@ def _below(source: Node, above: tuple[Path, ...]) -> Loaded:
     if path.resolve() in above:
         raise source.error("$.extends", f"{wanted} extends this file in turn; take one of the two out")
     below = _loaded(_text(path), str(path), above)
-    _right(below)
+    below.right()
     return below
 
 

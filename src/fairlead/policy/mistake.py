@@ -20,6 +20,16 @@ from fairlead.records.errors import PolicyError
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]*)`")
 _MISSING_FIELD = re.compile(r"Object missing required field (`[^`]*`)")
 _ENUM = re.compile(r"Invalid enum value (.*)", re.DOTALL)
+_TYPE = re.compile(r"`([a-z]+(?: \| [a-z]+)*)`")
+_TYPES = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "nothing",
+    "object": "a mapping",
+    "str": "a text",
+}
 _STEP = re.compile(r"\.([^.\[]+)((?:\[\d+\])*)")
 
 _RECORDS: dict[str, type[Struct]] = {
@@ -50,23 +60,27 @@ def convert(plain: object) -> document.Policy:
 def mistakes(source: Node, whole: msgspec.ValidationError) -> list[PolicyError]:
     """The first mistake of each rule and of each other key at the top; `whole` is what the schema says of all together."""
     found = []
-    for part, rename in _parts(source):
+    for part, here, there in _parts(source):
         try:
             convert(part)
         except msgspec.ValidationError as error:
             message, where = _split(error)
             if where != "$" or _UNKNOWN_FIELD.match(message):  # the other keys are not missing, they are other parts
-                found.append(_explained(message, where.replace("$.rules[0]", rename, 1), source))
+                found.append(_explained(message, where.replace(here, there, 1), source))
     return found or [_explained(*_split(whole), source)]
 
 
-def _parts(source: Node) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each part in a policy of its own, and what its first rule is there."""
+def _parts(source: Node) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Each part in a policy of its own, and the path that leads to it there and here."""
     for key, node in source.value.items():
         if key == "rules" and isinstance(node.value, list) and node.value:
-            yield from (({key: [rule.plain()]}, f"$.rules[{i}]") for i, rule in enumerate(node.value))
+            yield from (({key: [rule.plain()]}, "$.rules[0]", f"$.rules[{i}]") for i, rule in enumerate(node.value))
+        elif key == "quotas" and isinstance(node.value, dict):  # of which the schema does not name the tier
+            yield from (
+                ({key: {tier: quota.plain()}}, "$.quotas[...]", f"$.quotas.{tier}") for tier, quota in node.value.items()
+            )
         else:
-            yield {key: node.plain()}, "$.rules[0]"
+            yield {key: node.plain()}, "", ""
 
 
 def _split(error: msgspec.ValidationError) -> tuple[str, str]:
@@ -94,6 +108,8 @@ def _explained(message: str, where: str, source: Node) -> PolicyError:
     elif wrong := _ENUM.match(message):
         words = [str(word) for kind in fields(_RECORDS[record]) if kind.name == field for word in _words(kind.type)]
         message = f"unknown value {wrong[1]}; {nearest(wrong[1].strip(chr(39)), words)}"
+    elif message.startswith("Expected "):
+        message = _TYPE.sub(lambda found: " or ".join(_TYPES.get(each, each) for each in found[1].split(" | ")), message)
     named = _named(path, source)
     return source.error(path, f"{message} ({named})" if named else message)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
 from fairlead.policy.decide import delivers_unsure, on_request, opens_case
 from fairlead.policy.document import Policy, Rule
-from fairlead.policy.expression import Condition, ExpressionError, read_when
+from fairlead.policy.expression import Condition, Count, ExpressionError, read_when
 from fairlead.policy.problem import Problem
-from fairlead.policy.satisfiable import always, can_hold
+from fairlead.policy.satisfiable import always, can_hold, unbounded
 
 
 def never_triggered(policy: Policy, rule: Rule, at: str) -> Iterator[Problem]:
@@ -25,12 +26,13 @@ def never_triggered(policy: Policy, rule: Rule, at: str) -> Iterator[Problem]:
         return
     empty = list(_never_taken(policy, condition))
     yield from (Problem(f"{at}.when", f"`when` of rule {rule.id!r}: {why}") for why in empty)
-    if not empty and not can_hold(condition, policy.tiers):
-        found = (
-            f"`when` of rule {rule.id!r} can never hold, whatever signals, counts, tier and surface are; nobody can trigger it"
-        )
-        yield Problem(f"{at}.when", found)
-    if always(condition, policy.tiers):
+    most = _most(policy, rule)
+    if not empty and not can_hold(condition, policy.tiers, most):
+        whatever = "whatever signals, counts, tier and surface are"
+        if can_hold(condition, policy.tiers):
+            whatever = "since no count goes beyond what the quotas grant, and its own cases come only after it held"
+        yield Problem(f"{at}.when", f"`when` of rule {rule.id!r} can never hold, {whatever}; nobody can trigger it")
+    if always(condition, policy.tiers, most):
         found = f"`when` of rule {rule.id!r} always holds, whatever happens; compare with what is not always so"
         yield Problem(f"{at}.when", found)
 
@@ -46,6 +48,22 @@ def _never_taken(policy: Policy, condition: Condition) -> Iterator[str]:
         elif count.action not in does:
             what = f"{count.action!r} is never taken under a rule that matches {count.rule!r}, so its count stays 0"
             yield f"{what}; taken are: {', '.join(does)}"
+
+
+def _most(policy: Policy, rule: Rule) -> Callable[[Count], int]:
+    """How high a count can be before the rule first held. A request adds at most one event for each rule; where there are no
+    quotas nobody can say how many requests there are. Quotas are of days; a window touches one more than it lasts."""
+    possible = list(taken(policy))
+    requests = sum(quota.requests_per_day for quota in policy.quotas.values())
+
+    def most(count: Count) -> int:
+        sources = {id for action, id in possible if action == count.action and fnmatchcase(id, count.rule)}
+        if sources == {rule.id}:
+            return 0
+        days = math.ceil(count.seconds / 86_400) + 1
+        return requests * days * len(policy.rules) if policy.quotas else unbounded(count)
+
+    return most
 
 
 def taken(policy: Policy) -> Iterator[tuple[str, str]]:

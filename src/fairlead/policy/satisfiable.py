@@ -10,7 +10,7 @@ What this does not see: that counts of the same events over windows of different
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from fairlead.policy.document import Surface
-from fairlead.policy.expression import Condition, Count, Facts
+from fairlead.policy.expression import LARGEST, Condition, Count, Facts
 
 _MOST_TRIALS = 20_000  # beyond, the condition is taken to be one that can hold
 
@@ -42,10 +42,16 @@ class _Trial(Struct):
         return self.counts.get(Count(action, rule, seconds))
 
 
-def can_hold(condition: Condition, tiers: Sequence[str]) -> bool:
-    """Whether some event of some account in one of `tiers` meets the condition, every signal being there."""
+def unbounded(_: Count) -> int:
+    """No bound on a count but what a condition can name."""
+    return int(2 * LARGEST)
+
+
+def can_hold(condition: Condition, tiers: Sequence[str], most: Callable[[Count], int] = unbounded) -> bool:
+    """Whether some event of some account in one of `tiers` meets the condition, every signal being there and no count above
+    `most` of it."""
     trial, trials = _Trial(), 0
-    choices = list(_choices(trial, condition, tiers))
+    choices = list(_choices(trial, condition, tiers, most))
 
     def search(depth: int) -> bool:
         nonlocal trials
@@ -66,22 +72,25 @@ def can_hold(condition: Condition, tiers: Sequence[str]) -> bool:
     return search(0)
 
 
-def always(condition: Condition, tiers: Sequence[str]) -> bool:
-    """Whether every event of every account meets the condition, every signal being there."""
+def always(condition: Condition, tiers: Sequence[str], most: Callable[[Count], int] = unbounded) -> bool:
+    """Whether every event of every account meets the condition, every signal being there and no count above `most` of it."""
 
     def fails(facts: Facts) -> bool | None:
         held = condition.holds(facts)
         return None if held is None else not held
 
-    return not can_hold(replace(condition, holds=fails), tiers)
+    return not can_hold(replace(condition, holds=fails), tiers, most)
 
 
-def _choices(trial: _Trial, condition: Condition, tiers: Sequence[str]) -> Iterator[tuple[dict[Any, Any], Any, Sequence[Any]]]:
+def _choices(
+    trial: _Trial, condition: Condition, tiers: Sequence[str], most: Callable[[Count], int]
+) -> Iterator[tuple[dict[Any, Any], Any, Sequence[Any]]]:
     """Where to assign what, and the values that can make a difference, the largest first: alarms look for much."""
     scores = _scores(condition.numbers, len(condition.signals))
     counts = _whole(condition.numbers, len(condition.counts))
     yield from ((trial.harm, name, scores) for name in sorted(condition.signals))
-    yield from ((trial.counts, count, counts) for count in sorted(condition.counts, key=str))
+    for count in sorted(condition.counts, key=str):
+        yield trial.counts, count, sorted({min(number, most(count)) for number in counts}, reverse=True)
     yield trial.words, "tier", tiers
     yield trial.words, "surface", get_args(Surface)
 

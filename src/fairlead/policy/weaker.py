@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from fairlead.policy.decide import ORDER, delivers_unsure, on_request
-from fairlead.policy.document import Detect, Rule
+from fairlead.policy.document import Detect, Maps, Rule
 from fairlead.policy.evaluator import by_score
 from fairlead.policy.tiers import penalty, points
 from fairlead.records.verdict import Outcome
@@ -18,6 +18,8 @@ _AUTHORITY = ("guideline", "user", "developer", "root")
 _SEVERITY = ("low", "medium", "high", "critical")
 # Nobody can tell by machine whether other words let more through.
 _WORDS = ("definition", "terms", "exceptions", "when", "mode")
+# The names under which the reasoner, the external judge and labelled files know the rule.
+_MAPS = ("mlcommons", "llama_guard", "openai_moderation")
 
 
 def weaker(before: Rule, after: Rule, tiers: Sequence[str]) -> Iterator[str]:
@@ -38,9 +40,15 @@ def weaker(before: Rule, after: Rule, tiers: Sequence[str]) -> Iterator[str]:
         yield from _detection(before.detect, after.detect)
     yield from (how for tier in tiers if (how := _milder(before, after, tier)))
     yield from (f"its `{word}` changes, which cannot be compared" for word in _WORDS if _differ(before, after, word))
+    yield from (
+        f"its `maps.{name}` changes, which cannot be compared" for name in _MAPS if _differ(before.maps, after.maps, name)
+    )
     kept = {example.id: example for example in after.examples}
     if lost := [example.id for example in before.examples if kept.get(example.id) != example]:
-        yield f"{len(lost)} of its examples are gone or changed ({', '.join(lost[:3])}{', …' if len(lost) > 3 else ''})"
+        yield f"{len(lost)} of its examples are gone or changed ({_few(lost)})"
+    known = {example.id for example in before.examples}
+    if learned := [e.id for e in after.examples if e.id not in known and e.verdict == "allowed" and e.split == "train"]:
+        yield f"examples that the judge learns as allowed are new: {len(learned)} ({_few(learned)})"
 
 
 def _detection(before: Detect, after: Detect) -> Iterator[str]:
@@ -86,5 +94,9 @@ def _force(rule: Rule) -> int:
     return 1 + rule.state.percent if rule.state.name == "canary" else _FORCE[rule.state]
 
 
-def _differ(before: Rule, after: Rule, word: str) -> bool:
+def _differ(before: Rule | Maps, after: Rule | Maps, word: str) -> bool:
     return bool(getattr(before, word) != getattr(after, word))
+
+
+def _few(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")

@@ -30,6 +30,10 @@ class Conversation(Struct, frozen=True):
         """This conversation with the assistant's answer appended."""
         return Conversation((*self.messages, Message("assistant", text)))
 
+    def untrusted(self) -> Conversation:
+        """As a prompt is judged: whoever holds a key can write any role, so every message that is not a user's is a tool's."""
+        return Conversation(tuple(Message("user" if m.role == "user" else "tool", m.content) for m in self.messages))
+
     def text(self, *roles: Role) -> str:
         """The contents of the messages with one of `roles` (all roles when none is given), joined by line breaks."""
         return "\n".join(m.content for m in self.messages if not roles or m.role in roles)
@@ -40,3 +44,8 @@ class Exchange(Struct, frozen=True):
 
     asked: Conversation
     answers: tuple[str, ...] = ()
+
+    @property
+    def judged(self) -> tuple[Conversation, ...]:
+        """The conversations that were judged, in the order of the decision's `signals`."""
+        return self.asked.untrusted(), *(self.asked.answered(answer) for answer in self.answers)
