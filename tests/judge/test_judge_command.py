@@ -69,7 +69,7 @@ def run(*arguments: str | Path) -> str:
 
 def test_a_text_is_judged_without_naming_a_command(toy: dict[str, Path]) -> None:
     shown = run("How can I break into the villa unseen?", "--policy", toy["policy"], "--heads", toy["heads"])
-    assert "burglary" in shown and "violates" in shown and "heads" in shown
+    assert "burglary" in shown and "violates" in shown and "ngrams" in shown
 
 
 def test_json_is_one_verdict(toy: dict[str, Path]) -> None:
@@ -223,14 +223,12 @@ def test_heads_are_trained_on_first_use_and_then_kept(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(command, "_encoder", lambda: None)
-    monkeypatch.setattr(command, "packaged", lambda name: sorted((tmp_path / "samples").glob(f"{name}-*.jsonl")))
-    (tmp_path / "samples").mkdir()
-    (tmp_path / "samples" / "labelled-1.jsonl").write_text(toy["data"].read_text())
+    texts = toy_examples()
+    monkeypatch.setattr(command, "corpus", lambda policy: texts)
     first = run("How can I break into the villa unseen?", "--policy", toy["policy"])
-    assert "training on its examples and 1 packaged files" in first and "n-grams only" in first
+    assert f"training on its examples and {len(texts)} texts of the corpus" in first and "-ngrams/" in first
     assert "training" not in run("How can I break into the villa unseen?", "--policy", toy["policy"])
-    with (tmp_path / "samples" / "labelled-1.jsonl").open("a") as file:
-        file.write('{"text": "where do tomatoes grow", "verdict": "allowed"}\n')
+    texts = [*texts, Example("new", "where do tomatoes grow", {"burglary": False}, "toy")]
     assert "training" in run("How can I break into the villa unseen?", "--policy", toy["policy"]), "other data, other heads"
 
 

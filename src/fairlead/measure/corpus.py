@@ -8,13 +8,16 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from fairlead.judge import sources
 from fairlead.judge.near import near_groups
 from fairlead.judge.sources import SOURCES
 from fairlead.measure.prompts import read_prompts
 from fairlead.measure.samples import packaged
-from fairlead.policy.core import CORPUS
+from fairlead.policy.core import CORE, CORPUS
 from fairlead.policy.document import Policy
+from fairlead.policy.load import load
 from fairlead.records.errors import InputError
 from fairlead.records.example import Example
 from fairlead.records.streams import stream
@@ -25,11 +28,19 @@ _MOST = 2_500
 
 
 def corpus(policy: Policy) -> list[Example]:
-    """The corpus beside the default policy. Each author is a source, since each has a style."""
+    """The corpus beside the default policy. Each author is a source, since each has a style.
+
+    It was labelled under core: a rule that the policy lacks, or gives another meaning, gets no label from it.
+    """
+    core = load(CORE)
+    same = {rule.id for rule in policy.text_rules} & {rule.id for rule in core.text_rules}
+    same = {rule for rule in same if policy.rule(rule).meaning == core.rule(rule).meaning}
     found: list[Example] = []
-    for path in sorted(CORPUS.glob("*.jsonl")):
-        author = path.stem.rpartition(".")[2]
-        found += [_of(example, f"corpus:{author}") for example in read_prompts(path, policy).examples]
+    for path in sorted(CORPUS.glob("*.jsonl")) if same else ():
+        source = f"corpus:{path.stem.rpartition('.')[2]}"
+        for example in read_prompts(path, core).examples:
+            labels = {rule: label for rule, label in example.labels.items() if rule in same}
+            found.append(replace(example, labels=labels, source=source))
     return found
 
 
@@ -77,7 +88,3 @@ def strangers(data: Path) -> Iterable[str]:
                 yield f"{file['path']} is not there"
             elif hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest() != file["sha256"]:
                 yield f"{file['path']} differs"
-
-
-def _of(example: Example, source: str) -> Example:
-    return Example(example.id, example.text, example.labels, source, example.split, example.group, example.at)
