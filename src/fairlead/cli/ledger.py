@@ -17,7 +17,7 @@ from fairlead.gateway.serve import bind, serve
 from fairlead.ledger.checkpoint import Checkpoint, Signer, Verifier, apart, write_secret
 from fairlead.ledger.log import Ledger, read
 from fairlead.ledger.place import is_server
-from fairlead.ledger.verify import verify
+from fairlead.ledger.verify import state_differs, verify
 from fairlead.ledger.witness import Consistency, Inclusion, Witness, add_checkpoint, create_app, kept_checkpoints
 from fairlead.personal.find import mask
 from fairlead.records.errors import InputError
@@ -39,7 +39,7 @@ State = Annotated[bool, typer.Option("--state", help="Fold the log, too, and com
 
 @app.command("verify")
 def verify_command(place: Place, checkpoints: Kept = None, verifier: Known = None, state: State = False) -> None:
-    """Recompute every hash. Exit status 1 when an entry was changed, dropped or moved."""
+    """Recompute every hash; nothing is written. Exit status 1 when an entry was changed, dropped or moved."""
     found = verify(place, _read(checkpoints, verifier))
     if found.problem is not None:
         print(f"{mask(place)}: NOT whole. {found.problem}")
@@ -48,10 +48,12 @@ def verify_command(place: Place, checkpoints: Kept = None, verifier: Known = Non
     if found.agreed:
         print(f"The checkpoints agree up to entry {found.agreed - 1}. What came after, only a later checkpoint can tell.")
     else:
-        print("Cut-off entries at the end, or a whole log put in its place, show only against a checkpoint kept elsewhere.")
+        print("A log that was cut or replaced with all that belongs to it shows only against a checkpoint kept elsewhere.")
     if state:
-        with Ledger(place, producer=_producer()) as ledger:
-            wrong = ledger.differences()
+        wrong = state_differs(place)
+        if wrong is None:
+            print("The stored state is of another version of Fairlead: it was not compared, and is folded anew on opening.")
+            return
         if wrong:
             print(f"The stored state is NOT what the log adds up to: {', '.join(wrong)}. One of the two was changed.")
             print(
@@ -78,12 +80,15 @@ def show_command(
 @app.command("rebuild")
 def rebuild_command(place: Place) -> None:
     """Fold the log anew into the stored state, and compute the stored tree hashes anew. A log that was changed is refused."""
-    found = verify(place, roots=False)
-    if found.problem is not None:
-        print(f"{mask(place)}: NOT whole. {found.problem}")
+    entries = verify(place, roots=False)
+    if entries.problem is not None:
+        print(f"{mask(place)}: NOT whole. {entries.problem}")
         raise typer.Exit(1)
-    with Ledger(place, producer=_producer()) as ledger:
+    beside = verify(place).problem
+    with Ledger(place, producer=_producer(), mend=True) as ledger:
         ledger.rebuild()
+        if beside is not None:
+            print(f"{ledger.place}: was NOT whole. {beside}")
         print(f"{ledger.place}: the state was folded anew from {ledger.size} entries")
 
 

@@ -19,7 +19,7 @@ from fairlead.ledger import proof
 from fairlead.ledger.fold import State
 from fairlead.ledger.names import check_names
 from fairlead.ledger.place import open_store
-from fairlead.ledger.projection import Committed, Pending, current, differences, rebuild
+from fairlead.ledger.projection import Committed, Pending, current, cut, made_from, rebuild
 from fairlead.ledger.store import SCHEMA, CommitUnknown, Connection, Row, Store, StoreLost
 from fairlead.records.canonical import canonical
 from fairlead.records.entry import Entry, Payload
@@ -60,16 +60,17 @@ class Ledger:
     `state` is what the log adds up to, as of the last commit that this process made or `refresh` saw.
     """
 
-    def __init__(self, place: str | Path, *, producer: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, place: str | Path, *, producer: str, clock: Callable[[], float] = time.time, mend: bool = False) -> None:
         """Open for writing, making or migrating the tables when they are not there or old.
 
-        `place` is a file, or the URL of a PostgreSQL database. Raises LedgerError when it cannot be opened.
+        `place` is a file, or the URL of a PostgreSQL database. Raises LedgerError when it cannot be opened,
+        LedgerCorrupt when entries are missing at its end. With `mend` it is opened all the same, to be rebuilt.
         """
         self.producer, self._clock = producer, clock
         self._store = open_store(place)
         self.place = self._store.place  # without a password
         try:
-            self._prepare()
+            self._prepare(mend)
         except BaseException:
             self._store.close()
             raise
@@ -130,9 +131,11 @@ class Ledger:
         return self._store
 
     def refresh(self) -> int:
-        """Take in what other processes appended; returns the size of the log."""
+        """Take in what other processes appended; returns the size of the log. Raises LedgerCorrupt when entries are gone."""
         with self._mutex, self._store.reading() as db:
             size, _ = _head(db)
+            if problem := cut({"state": self._size}, size):
+                raise LedgerCorrupt(f"{self.place}: {problem}")
             self._at(size)
         return size
 
@@ -147,10 +150,6 @@ class Ledger:
         if row is None:
             raise LedgerError(f"there is no entry {seq} in {self.place}; the last is {self._size - 1}")
         return _decode(self.place, *row)
-
-    def differences(self) -> list[str]:
-        """The kinds of rows in which the stored state is not what the log adds up to. Holds the whole state in memory."""
-        return differences(self._store, self.entries())
 
     def rebuild(self) -> None:
         """Fold the whole log anew into the stored state, and store the roots of its tree anew."""
@@ -174,15 +173,23 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _prepare(self) -> None:
+    def _prepare(self, mend: bool) -> None:
         if self._store.version() != SCHEMA:
             self._store.migrate()
+        if mend:
+            return
         with self._store.reading() as db:
-            if current(db, _head(db)[0]):
+            size = _head(db)[0]
+            if current(db, size) and not cut(made_from(db), size):
                 return
-        with self._store.transaction() as db:
-            if not current(db, size := _head(db)[0]):
+        with self._store.transaction() as db:  # nobody else writes: what was read is of one moment
+            self._refuse_cut(db, size := _head(db)[0])
+            if not current(db, size):
                 rebuild(db, _decoded(self._store, 0), size)
+
+    def _refuse_cut(self, db: Connection, size: int) -> None:
+        if problem := cut(made_from(db), size):
+            raise LedgerCorrupt(f"{self.place}: {problem}")
 
     def _at(self, size: int) -> None:
         """Forget what was known of the state when the log is not as this process left it."""
@@ -212,6 +219,8 @@ class Ledger:
             try:
                 with self._store.transaction() as db:
                     size, head = _head(db)
+                    if size != self._size:  # another process wrote
+                        self._refuse_cut(db, size)
                     self._at(size)
                     if doubtful is not None and doubtful.is_in(db):
                         return doubtful.results  # the commit had happened
