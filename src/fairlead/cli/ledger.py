@@ -17,7 +17,7 @@ from fairlead.gateway.serve import bind, serve
 from fairlead.ledger.checkpoint import Checkpoint, Signer, Verifier, apart, write_secret
 from fairlead.ledger.log import Ledger, read
 from fairlead.ledger.place import is_server
-from fairlead.ledger.verify import state_differs, verify
+from fairlead.ledger.verify import proven, state_differs, verify
 from fairlead.ledger.witness import Consistency, Inclusion, Witness, add_checkpoint, create_app, kept_checkpoints
 from fairlead.personal.find import mask
 from fairlead.records.errors import InputError
@@ -109,8 +109,9 @@ def checkpoint_command(
     key: KeyFile = None,
     add_to: Annotated[Path | None, typer.Option(help="File of checkpoints to add it to, out of the writer's reach.")] = None,
 ) -> None:
-    """Sign what the log is now. With --add-to only if the log can prove that it continues the last checkpoint there."""
+    """Prove the log whole, and sign what it is. With --add-to only if the log can prove that it continues the last checkpoint there."""
     signer = _signer(key, place)
+    proven(place)
     witness = Witness(place, signer)
     note = witness.checkpoint()
     if add_to is not None:

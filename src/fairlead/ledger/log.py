@@ -27,7 +27,7 @@ from fairlead.records.errors import LedgerCorrupt, LedgerError
 
 _HEAD = "SELECT seq, chain FROM entries ORDER BY seq DESC LIMIT 1"
 _FROM = "SELECT seq, body, leaf, chain FROM entries WHERE seq >= ? ORDER BY seq"
-_AT = "SELECT seq, body FROM entries WHERE seq = ?"
+_AT = "SELECT seq, body, leaf FROM entries WHERE seq = ?"
 _LEAVES = "SELECT leaf FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq"
 _ROOTS = "SELECT hash FROM roots WHERE level = ? AND position >= ? AND position < ? ORDER BY position"
 _INSERT = "INSERT INTO entries (seq, body, leaf, chain) VALUES (?, ?, ?, ?)"
@@ -144,7 +144,7 @@ class Ledger:
         return _decoded(self._store, start)
 
     def entry(self, seq: int) -> Entry:
-        """One entry. Raises LedgerError when there is none."""
+        """One entry. Raises LedgerError when there is none, LedgerCorrupt when it was changed."""
         with self._store.reading() as db:
             row = db.one(_AT, seq)
         if row is None:
@@ -312,7 +312,7 @@ class _Batch:
 
     def is_in(self, db: Connection) -> bool:
         """Whether the log holds this batch: asked when its commit was left in doubt."""
-        return not self._rows or db.one(_AT, self._rows[-1][0]) == self._rows[-1][:2]
+        return not self._rows or db.one(_AT, self._rows[-1][0]) == self._rows[-1][:3]
 
     def _add(self, seq: int, body: bytes) -> None:
         leaf = proof.leaf(body)
@@ -337,7 +337,7 @@ def stored_roots(db: Connection) -> proof.Roots:
 def read(place: str | Path, start: int = 0) -> Iterator[Entry]:
     """Entries of a log from sequence number `start` on, in order, in constant memory.
 
-    Raises InputError when there is no such log, LedgerCorrupt when an entry cannot be read.
+    Raises InputError when there is no such log, LedgerCorrupt at an entry that was changed or cannot be read.
     """
     store = open_store(place, read_only=True)
     try:
@@ -374,10 +374,16 @@ def _head(db: Connection) -> tuple[int, bytes]:
 
 
 def _decoded(store: Store, start: int) -> Iterator[Entry]:
-    for seq, body, *_ in rows(store, start):
-        yield _decode(store.place, seq, body)
+    head = None if start else proof.START
+    for seq, body, leaf, chain in rows(store, start):
+        entry = _decode(store.place, seq, body, leaf)
+        if head is not None and proof.link(head, leaf) != chain:
+            raise LedgerCorrupt(f"entry {seq} of {store.place} or one before it was replaced or removed; {_VERIFY}")
+        yield entry
+        head = chain
 
 
+_VERIFY = "run `fairlead ledger verify`"
 #: What to do about an entry that cannot be read. Its hashes may fit, so `verify` alone can call the log whole.
 UNREADABLE = (
     "if `fairlead ledger verify` calls the log whole, a later version of Fairlead wrote it, or somebody wrote the log anew with"
@@ -385,7 +391,15 @@ UNREADABLE = (
 )
 
 
-def _decode(place: str, seq: int, body: bytes) -> Entry:
+def hashed(place: str, seq: int, body: bytes, leaf: bytes) -> bytes:
+    """The body of an entry that fits its leaf hash. Raises LedgerCorrupt for any other."""
+    if not isinstance(body, bytes) or proof.leaf(body) != leaf:
+        raise LedgerCorrupt(f"entry {seq} of {place} was changed: its bytes do not match its leaf hash; {_VERIFY}")
+    return body
+
+
+def _decode(place: str, seq: int, body: bytes, leaf: bytes) -> Entry:
+    hashed(place, seq, body, leaf)
     try:
         return _DECODER.decode(body)
     except msgspec.MsgspecError as error:

@@ -223,6 +223,10 @@ class SqliteStore:
         except (sqlite3.ProgrammingError, OSError) as error:
             raise LedgerError(f"cannot {verb} {self._path}: {error}; this says nothing about its entries") from error
         except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_NOTADB:
+                raise InputError(
+                    f"{self._path} is no ledger, and no database at all; name another file, or restore a copy"
+                ) from error
             raise LedgerCorrupt(
                 f"{self._path} cannot be read as a ledger: {error}; name another file, or restore a copy"
             ) from error

@@ -65,7 +65,7 @@ def proven(place: str | Path, last: int | None = None) -> Verification:
     finally:
         store.close()
     if found.problem is not None:
-        raise LedgerCorrupt(f"{place} is not whole: {found.problem}; restore a copy, or name another file")
+        raise LedgerCorrupt(f"{store.place} is not whole: {found.problem}; restore a copy, or name another file")
     return found
 
 
