@@ -80,6 +80,15 @@ def test_what_was_put_comes_back_and_lies_nowhere_in_clear(place: str, mine: str
     assert found_in(files_of(mine), [TEXT.encode(), b"canary"]) == set()
 
 
+def test_nothing_is_kept_under_a_key_whose_store_was_removed(place: str, mine: str) -> None:
+    with opened(place, mine) as vault:
+        ref = vault.put("ann", TEXT)
+        Path(mine).unlink()
+        with pytest.raises(LedgerError, match=r"ledger-keys\.db, or its -wal file, was removed"):
+            vault.put("ann", TEXT)
+        assert ciphertexts(vault).keys() == {ref}
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=st.lists(st.tuples(st.sampled_from("abc"), st.text(st.characters(codec="utf-8"))), max_size=6))
 def test_any_text_of_any_account_comes_back(tmp_path: Path, said: list[tuple[str, str]]) -> None:

@@ -122,8 +122,11 @@ class Keyring:
         return self._opened(account, day, row[0], bytes(row[1]), self.master)
 
     def holds(self, account: str, day: int) -> bool:
-        """Whether there is a key now, whatever this process remembers."""
-        with self._store.reading() as db:
+        """Whether there is a key now, whatever this process remembers, in the store that is there now.
+
+        Raises LedgerError when the store's file was removed or replaced.
+        """
+        with self._store.transaction() as db:
             return db.one(_KEY, account, day) is not None
 
     def erased(self) -> dict[str, str]:

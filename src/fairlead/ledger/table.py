@@ -69,7 +69,7 @@ def write_parquet(bodies: Iterable[bytes], out: Path) -> None:
     Raises as `transfer.new_file`.
     """
     with new_file(out) as part, TemporaryDirectory(prefix="fairlead-") as folder, _filled(bodies, Path(folder)) as db:
-        db.execute("COPY (SELECT * EXCLUDE (account) FROM log) TO ? (FORMAT parquet, COMPRESSION zstd)", [str(part)])
+        db.execute("COPY (SELECT * EXCLUDE (account) FROM log) TO ? (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)", [str(part)])
 
 
 def read_parquet(path: Path) -> Iterator[bytes]:
