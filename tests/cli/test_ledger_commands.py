@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from pathlib import Path
 
@@ -76,7 +77,16 @@ def test_what_verify_does_not_call_whole_is_neither_shown_nor_proven_nor_signed_
             run(*words)
 
 
+def test_the_leaf_hash_that_check_prints_is_that_of_the_line_that_show_prints(ledger: Path, tmp_path: Path) -> None:
+    said = run("ledger", "keygen", tmp_path / "safe" / "key", "--name", "n")
+    run("ledger", "checkpoint", ledger, "--key", tmp_path / "safe" / "key", "--add-to", tmp_path / "kept")
+    (tmp_path / "proof").write_text(run("ledger", "prove", ledger, "--seq", 7))
+    line = run("ledger", "show", ledger, "--seq", 7).removesuffix("\n")
+    checked = run("ledger", "check", tmp_path / "proof", "--checkpoints", tmp_path / "kept", "--verifier", said.strip())
+    assert hashlib.sha256(b"\0" + line.encode()).hexdigest() in checked
+
+
 def test_what_is_no_ledger_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text("rules: []\n" * 100)
-    with pytest.raises(InputError, match="small.yaml is no ledger"):
+    with pytest.raises(InputError, match=r"small\.yaml is no ledger"):
         run("ledger", "verify", tmp_path / "small.yaml")

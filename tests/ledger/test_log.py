@@ -194,9 +194,9 @@ def test_an_entry_that_was_changed_is_not_shown(place: str) -> None:
     tamper(place, "UPDATE entries SET body = (SELECT body FROM entries WHERE seq = 2) WHERE seq = 3")
     with Ledger(place, producer="p") as ledger:
         assert ledger.entry(2).seq == 2
-        with pytest.raises(LedgerCorrupt, match="entry 3 of .* was changed"):
+        with pytest.raises(LedgerCorrupt, match=r"entry 3 of .* was changed"):
             ledger.entry(3)
-    with pytest.raises(LedgerCorrupt, match="entry 3 of .* was changed"):
+    with pytest.raises(LedgerCorrupt, match=r"entry 3 of .* was changed"):
         list(read(place, 3))
 
 

@@ -317,8 +317,10 @@ def test_a_restored_ledger_learns_of_erasures_from_the_key_store(tmp_path: Path)
     copied(str(tmp_path / "backup.db"), Path(place))
     assert payloads(place, AccountErased) == []
     assert looked_up(place, "SELECT id FROM contents") == (ref,)
-    with opened(place, keys) as vault, pytest.raises(InputError, match="there is no content"):
-        vault.read(ref, by="eve", purpose="case 7")
+    with opened(place, keys) as vault:
+        with pytest.raises(InputError, match="there is no content"):
+            vault.read(ref, by="eve", purpose="case 7")
+        assert [vault.erase(["ann"], "dpo")[0].contents for _ in range(2)] == [1, 0], "what opening removed is counted, once"
     assert payloads(place, AccountErased) == [AccountErased("ann", "dpo")]
 
 

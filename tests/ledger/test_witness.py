@@ -93,7 +93,7 @@ def test_an_entry_that_was_changed_is_not_proven(place: str) -> None:
     witness = Witness(place, SIGNER)
     assert witness.inclusion(4).seq == 4
     tamper(place, "UPDATE entries SET body = (SELECT body FROM entries WHERE seq = 5) WHERE seq = 4")
-    with pytest.raises(LedgerCorrupt, match="entry 4 of .* was changed"):
+    with pytest.raises(LedgerCorrupt, match=r"entry 4 of .* was changed"):
         witness.inclusion(4)
     witness.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +15,8 @@ from fairlead.cli.query import query_command
 from fairlead.cli.transfer import export_command, import_command, sql_command
 from fairlead.gateway.serve import bind, serve
 from fairlead.ledger.checkpoint import Checkpoint, Signer, Verifier, apart, write_secret
-from fairlead.ledger.log import Ledger, read
-from fairlead.ledger.place import is_server
+from fairlead.ledger.log import Ledger, read, rows
+from fairlead.ledger.place import is_server, open_store
 from fairlead.ledger.verify import proven, state_differs, verify
 from fairlead.ledger.witness import Consistency, Inclusion, Witness, add_checkpoint, create_app, kept_checkpoints
 from fairlead.personal.find import mask
@@ -69,12 +69,14 @@ def show_command(
     seq: Annotated[int, typer.Option(min=0, help="Sequence number of the first entry.")] = 0,
     n: Annotated[int, typer.Option("-n", min=1, help="How many entries.")] = 1,
 ) -> None:
-    """Print entries as JSON, one a line."""
-    entries = islice(read(place, seq), n)
-    if (first := next(entries, None)) is None:
+    """Print entries as they are stored, JSON, one a line."""
+    store, found = open_store(place, read_only=True), 0
+    for _, (_, body, *_) in islice(zip(read(place, seq), rows(store, seq), strict=False), n):
+        found += 1
+        print(body.decode())
+    store.close()
+    if not found:
         raise InputError(f"there is no entry {seq} in {mask(place)}; it holds {Witness(place).size()}, and they count from 0")
-    for entry in chain([first], entries):
-        print(msgspec.json.encode(entry).decode())
 
 
 @app.command("rebuild")
@@ -109,7 +111,7 @@ def checkpoint_command(
     key: KeyFile = None,
     add_to: Annotated[Path | None, typer.Option(help="File of checkpoints to add it to, out of the writer's reach.")] = None,
 ) -> None:
-    """Prove the log whole, and sign what it is. With --add-to only if the log can prove that it continues the last checkpoint there."""
+    """Prove the log whole, and sign what it is. With --add-to only if it can prove that it continues the last one there."""
     signer = _signer(key, place)
     proven(place)
     witness = Witness(place, signer)

@@ -2,7 +2,8 @@
 
 Nothing of a file is imported unless all of it can be: each line an entry, with no field that this version does not know, and
 with actions, points and times that a gateway could have written. Other values are taken as they are. A log that was stopped
-half-way holds the first part of the file, and goes on from there. Whether somebody changed an entry on its way only the tree hash tells, which is why both ways give it.
+half-way holds the first part of the file, and goes on from there. Whether somebody changed an entry on its way only the
+tree hash tells, which is why both ways give it.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class Bodies:
 
 @contextmanager
 def new_file(out: Path) -> Iterator[Path]:
-    """A file to write in the place of `out`, which only its owner may read; it stands there once all of it is on disk, and nothing does after a failure.
+    """A file to write in the place of `out`, which only its owner may read; it stands there once all of it is on disk, and
+    nothing does after a failure.
 
     Raises InputError when something stands there already, or when it cannot be written.
     """
@@ -170,7 +172,9 @@ def _check(entry: Entry, body: bytes) -> None:
         if entry.payload.points < 0:
             raise LedgerError(f"entry {entry.seq} has {entry.payload.points} points; they are 0 or more")
     if canonical(entry) != body and (name := _stray(json.loads(body, object_pairs_hook=_once), json.loads(canonical(entry)))):
-        raise LedgerError(f"entry {entry.seq} has the field {name!r}, which this version does not know; import it with a newer one")
+        raise LedgerError(
+            f"entry {entry.seq} has the field {name!r}, which this version does not know; import it with a newer one"
+        )
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
