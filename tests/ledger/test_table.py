@@ -197,11 +197,11 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def test_a_moment_can_be_had_in_words(small: Path) -> None:
     """Which needs no package; where one is asked for that is not there, the error names the way."""
-    (row,) = asked(Bodies(small), "SELECT make_timestamp((time * 1e6)::BIGINT) AS at FROM entries LIMIT 1")
+    (row,) = asked(Bodies(small / "l.db"), "SELECT make_timestamp((time * 1e6)::BIGINT) AS at FROM entries LIMIT 1")
     assert str(row["at"]) == "1970-01-01 00:00:00"
     if importlib.util.find_spec("pytz") is None:
         with pytest.raises(InputError, match="ask for make_timestamp"):
-            list(asked(Bodies(small), "SELECT to_timestamp(time) FROM entries"))
+            list(asked(Bodies(small / "l.db"), "SELECT to_timestamp(time) FROM entries"))
 
 
 def test_the_command_prints_rows_as_json(small: Path) -> None:
