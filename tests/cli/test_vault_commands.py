@@ -117,6 +117,29 @@ def test_a_ledger_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_key_store_is_not_made_by_whoever_asks_for_one(scene: Scene, tmp_path: Path) -> None:
+    new = tmp_path / "new" / "keys.db"
+    reading = ("vault", "read", scene.refs[1], "--by", "eve", "--purpose", "case 7")
+    for words in (reading, ("ledger", "erase", "bob", "--by", "dpo"), ("vault", "expire", "--policy", CORE)):
+        with pytest.raises(InputError, match="there are no keys at"):
+            scene.run(*words, "--keys", new, key=words is reading)
+    assert not new.parent.exists()
+    with Ledger(tmp_path / "house2" / "bare.db", producer="p") as ledger:
+        ledger.append(KeyIssued("k", "fl", "ann", "public"))
+    bare = ("--ledger", tmp_path / "house2" / "bare.db")
+    with pytest.raises(InputError, match="there are no keys at"):
+        run(*reading, *bare, "--master-key", scene.master)
+    assert not (tmp_path / "house2" / "bare-keys.db").exists()
+    assert "ann: 0 keys destroyed" in run("ledger", "erase", "ann", "--by", "dpo", *bare)
+
+
+def test_a_key_store_that_cannot_be_read_is_called_one(scene: Scene, tmp_path: Path) -> None:
+    junk = tmp_path / "junk.db"
+    junk.write_text("no keys " * 1000)
+    with pytest.raises(InputError, match=r"junk\.db cannot be read as a key store: file is not a database; restore it"):
+        scene.run("ledger", "erase", "bob", "--by", "dpo", "--keys", junk, key=False)
+
+
 def test_the_gateway_keeps_nothing_in_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FAIRLEAD_MASTER_KEY", raising=False)
     words = ("gateway", "--policy", CORE, "--ledger", tmp_path / "l.db", "--upstream", "http://127.0.0.1:9", "--keep", "all")
@@ -134,7 +157,7 @@ def test_a_key_store_that_is_lost_can_be_given_up_and_the_ledger_says_so(scene: 
         scene.run(*reading)
     assert "1 contents stay unreadable" in scene.run("vault", "forget-keys", "--by", "ops", key=False)
     assert scene.payloads(KeysForgotten) == [KeysForgotten("ops", 1)]
-    with pytest.raises(VaultError, match="is gone"):
+    with pytest.raises(VaultError, match=r"the key of account bob of \d{4}-\d\d-\d\d is gone: .*the key store was given up"):
         scene.run(*reading)
     with pytest.raises(InputError, match="nothing to give up"):
         scene.run("vault", "forget-keys", "--by", "ops", key=False)

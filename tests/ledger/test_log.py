@@ -19,7 +19,7 @@ from fairlead.ledger.log import Ledger, read
 from fairlead.ledger.place import open_store
 from fairlead.ledger.verify import verify
 from fairlead.records.entry import AnyPayload, Decided, Labelled, Payload, StageEnded
-from fairlead.records.errors import InputError, LedgerError, LedgerLocked
+from fairlead.records.errors import InputError, LedgerCorrupt, LedgerError, LedgerLocked
 
 
 def filled(place: str, n: int) -> str:
@@ -172,13 +172,41 @@ def test_who_holds_the_writers_place_too_long_is_an_error_for_the_others(place: 
     assert stages(place) == ["after"]
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE entries SET body = leaf WHERE seq = 3", "entry 3 of .* was changed"),
+        ("DELETE FROM entries WHERE seq = 2", "entry 3 of .* or one before it was replaced or removed"),
+        ("DELETE FROM entries WHERE seq = 0", "entry 1 of .* or one before it was replaced or removed"),
+        ("UPDATE entries SET chain = leaf WHERE seq = 3", "entry 3 of .* or one before it was replaced or removed"),
+    ],
+)
+def test_a_log_that_was_changed_is_not_read_on(place: str, change: str, said: str) -> None:
+    filled(place, 5)
+    assert len(list(read(place))) == 5
+    tamper(place, change)
+    with pytest.raises(LedgerCorrupt, match=said):
+        list(read(place))
+
+
+def test_an_entry_that_was_changed_is_not_shown(place: str) -> None:
+    filled(place, 5)
+    tamper(place, "UPDATE entries SET body = (SELECT body FROM entries WHERE seq = 2) WHERE seq = 3")
+    with Ledger(place, producer="p") as ledger:
+        assert ledger.entry(2).seq == 2
+        with pytest.raises(LedgerCorrupt, match=r"entry 3 of .* was changed"):
+            ledger.entry(3)
+    with pytest.raises(LedgerCorrupt, match=r"entry 3 of .* was changed"):
+        list(read(place, 3))
+
+
 def test_what_is_no_ledger_is_refused_with_words(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no ledger"):
         list(read(tmp_path / "none.db"))
     (tmp_path / "text.db").write_text("not a database, but long enough to be looked at as one " * 40)
-    with pytest.raises(LedgerError, match="cannot be read as a ledger"):
-        Ledger(tmp_path / "text.db", producer="p")
-    assert "cannot be read as a ledger" in str(verify(tmp_path / "text.db").problem)
+    for act in (verify, lambda place: list(read(place)), lambda place: Ledger(place, producer="p")):
+        with pytest.raises(InputError, match=r"text\.db is no ledger, and no database at all"):
+            act(tmp_path / "text.db")
     for act in (verify, lambda place: list(read(place)), lambda place: Ledger(place, producer="p")):
         with pytest.raises(InputError, match=rf"{tmp_path} is a folder; name a file in it, such as .*ledger\.db"):
             act(tmp_path)

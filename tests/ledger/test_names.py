@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from test_fold import payloads
 
 from fairlead.ledger.log import Ledger
+from fairlead.ledger.projection import differences
 from fairlead.records.entry import AnyPayload, Decided, KeyRevoked, Payload, Reversed, StageEnded
 from fairlead.records.errors import InputError, LedgerError
 
@@ -34,7 +35,7 @@ def test_a_name_with_a_nul_character_is_refused_and_the_others_commit(place: str
         assert isinstance(refused, InputError)
         assert "NUL" in str(refused)
         assert ledger.state.points("a", 0.0) == ledger.size == 2
-        assert ledger.differences() == []
+        assert differences(ledger.store, ledger.entries()) == []
 
 
 def test_without_the_check_all_that_share_the_commit_fail(postgres: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,4 +69,4 @@ def test_whatever_holds_a_nul_character_is_written_or_refused_and_never_fails_th
         refused = [result for result in results if not isinstance(result, tuple)]
         assert 0 < len(refused) < len(results)
         assert {type(result) for result in refused} == {InputError}
-        assert ledger.differences() == []
+        assert differences(ledger.store, ledger.entries()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -192,6 +193,15 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "fairlead", "ledger", "sql", *map(str, arguments)], capture_output=True, text=True, timeout=120
     )
+
+
+def test_a_moment_can_be_had_in_words(small: Path) -> None:
+    """Which needs no package; where one is asked for that is not there, the error names the way."""
+    (row,) = asked(Bodies(small / "l.db"), "SELECT make_timestamp((time * 1e6)::BIGINT) AS at FROM entries LIMIT 1")
+    assert str(row["at"]) == "1970-01-01 00:00:00"
+    if importlib.util.find_spec("pytz") is None:
+        with pytest.raises(InputError, match="ask for make_timestamp"):
+            list(asked(Bodies(small / "l.db"), "SELECT to_timestamp(time) FROM entries"))
 
 
 def test_the_command_prints_rows_as_json(small: Path) -> None:

@@ -12,6 +12,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from fairlead.ledger.place import exists
 from fairlead.ledger.projection import differences
 from fairlead.ledger.transfer import Bodies, Copied, read_lines, restore, write_lines
 from fairlead.ledger.verify import verify
-from fairlead.records.entry import Decided, KeyIssued, Payload, StageEnded
+from fairlead.records.entry import Decided, KeyIssued, Payload, Signals, StageEnded
 from fairlead.records.errors import InputError, LedgerCorrupt, LedgerError
 
 BLOCK = Decided("r", "block", "rule", 400, account="a", rule="x", points=1)
@@ -72,7 +73,7 @@ def test_an_imported_log_has_the_tree_hash_and_the_state_of_the_other(tmp_path: 
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(payloads, max_size=12), st.integers(1, 5))
+@given(st.lists(payloads, min_size=1, max_size=12), st.integers(1, 5))
 def test_any_log_comes_back(tmp_path: Path, said: list[Payload], together: int) -> None:
     name = secrets.token_hex(8)
     first = log(tmp_path / f"{name}.db", *said, together=together)
@@ -107,6 +108,63 @@ def not_text(lines: list[bytes]) -> list[bytes]:
 
 def deep(lines: list[bytes]) -> list[bytes]:
     return [*lines[:2], b"[" * 100_000, *lines[3:]]
+
+
+def in_third(old: bytes, new: bytes) -> Callable[[list[bytes]], list[bytes]]:
+    return lambda lines: [*lines[:2], lines[2].replace(old, new), *lines[3:]]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b'"action":"block"', b'"action":"blok"', "the action 'blok'; there are allow, block"),
+        (b'"points":1', b'"points":-2000000', "-2000000 points"),
+        (b'"action":"block"', b'"action":"allow","action":"block"', "a field twice: 'action'"),
+        (b'"action":"block"', b'"action":"block","note":"n"', "the field 'note', which this version does not know"),
+        (b'"producer"', b'"note":"n","producer"', "the field 'note'"),
+        (b'"kept":0', b'"kept":0,"note":1', "the field 'note'"),
+        (b'"time":0', b'"time":1e308', "the time 1e\\+308"),
+        (b'"time":0', b'"time":-1', "the time -1"),
+    ],
+)
+def test_what_nobody_could_have_written_is_refused_with_its_line(tmp_path: Path, old: bytes, new: bytes, said: str) -> None:
+    decided = msgspec.structs.replace(BLOCK, signals=(Signals("prompt", {"x": 0.5}),))
+    log(tmp_path / "first.db", *[decided] * 4)
+    exported(tmp_path / "first.db", tmp_path / "a.jsonl")
+    lines = (tmp_path / "a.jsonl").read_bytes().splitlines()
+    assert old in lines[2]
+    (tmp_path / "spoilt.jsonl").write_bytes(b"".join(line + b"\n" for line in in_third(old, new)(lines)))
+    with pytest.raises(InputError, match=f"spoilt.jsonl:3: .*{said}.*; nothing was written"):
+        imported(tmp_path / "spoilt.jsonl", tmp_path / "second.db")
+    assert not exists(tmp_path / "second.db")
+
+
+def test_an_entry_of_an_older_version_is_taken_as_it_is(tmp_path: Path, place: str) -> None:
+    """It has fewer fields; and who wrote it may have put them in another order."""
+    body = (
+        b'{"seq":0,"time":1.5,"producer":"old","payload":{"kind":"request.decided","status":400,"request":"r",'
+        b'"cause":"rule","action":"block","signals":[{"scores":{"b":0.5,"a":1},"surface":"prompt"}]}}'
+    )
+    (tmp_path / "old.jsonl").write_bytes(body + b"\n")
+    imported(tmp_path / "old.jsonl", place)
+    assert list(Bodies(place)) == [body]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_an_empty_file_is_refused(tmp_path: Path, name: str) -> None:
+    log(tmp_path / "first.db")
+    run("export", tmp_path / "first.db", tmp_path / name)
+    done = run("import", tmp_path / name, tmp_path / "second.db")
+    assert (done.returncode, "holds no entry" in done.stderr) == (2, True)
+    assert not exists(tmp_path / "second.db")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_an_exported_file_is_private(tmp_path: Path, name: str) -> None:
+    log(tmp_path / "first.db", BLOCK)
+    (tmp_path / f"{name}.part").write_text("left behind")
+    assert run("export", tmp_path / "first.db", tmp_path / name).returncode == 0
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("spoil", [without_third, changed_number, unreadable, unknown_kind, blank_line, not_text, deep])

@@ -80,6 +80,15 @@ def test_what_was_put_comes_back_and_lies_nowhere_in_clear(place: str, mine: str
     assert found_in(files_of(mine), [TEXT.encode(), b"canary"]) == set()
 
 
+def test_nothing_is_kept_under_a_key_whose_store_was_removed(place: str, mine: str) -> None:
+    with opened(place, mine) as vault:
+        ref = vault.put("ann", TEXT)
+        Path(mine).unlink()
+        with pytest.raises(LedgerError, match=r"ledger-keys\.db, or its -wal file, was removed"):
+            vault.put("ann", TEXT)
+        assert ciphertexts(vault).keys() == {ref}
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said=st.lists(st.tuples(st.sampled_from("abc"), st.text(st.characters(codec="utf-8"))), max_size=6))
 def test_any_text_of_any_account_comes_back(tmp_path: Path, said: list[tuple[str, str]]) -> None:
@@ -308,8 +317,10 @@ def test_a_restored_ledger_learns_of_erasures_from_the_key_store(tmp_path: Path)
     copied(str(tmp_path / "backup.db"), Path(place))
     assert payloads(place, AccountErased) == []
     assert looked_up(place, "SELECT id FROM contents") == (ref,)
-    with opened(place, keys) as vault, pytest.raises(InputError, match="there is no content"):
-        vault.read(ref, by="eve", purpose="case 7")
+    with opened(place, keys) as vault:
+        with pytest.raises(InputError, match="there is no content"):
+            vault.read(ref, by="eve", purpose="case 7")
+        assert [vault.erase(["ann"], "dpo")[0].contents for _ in range(2)] == [1, 0], "what opening removed is counted, once"
     assert payloads(place, AccountErased) == [AccountErased("ann", "dpo")]
 
 

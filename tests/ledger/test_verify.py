@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from fairlead.ledger.checkpoint import Checkpoint
 from fairlead.ledger.log import Ledger, stored_roots
 from fairlead.ledger.place import open_store
 from fairlead.ledger.proof import START, Tree, leaf, link, root
-from fairlead.ledger.verify import proven, verify
-from fairlead.records.entry import StageEnded
+from fairlead.ledger.verify import proven, state_differs, verify
+from fairlead.records.entry import KeyIssued, StageEnded
 from fairlead.records.errors import LedgerCorrupt
 
 BODY = "SELECT body FROM entries WHERE seq = ?"
@@ -118,10 +119,64 @@ def test_a_forger_who_rehashes_everything_is_found_by_a_checkpoint_and_located_b
 def test_a_log_that_was_cut_off_is_found_by_a_checkpoint(place: str) -> None:
     checkpoints = filled(place, 9)
     tamper(place, "DELETE FROM entries WHERE seq >= 6")
+    tamper(place, "UPDATE cursor SET size = 6")
     assert verify(place).whole, "alone the log cannot know"
     found = verify(place, checkpoints[-1:])
     assert str(found.problem).startswith("a checkpoint knows 9 entries, the log holds 6: some were cut off the end")
     assert verify(place, checkpoints[5:6]).whole
+
+
+@pytest.mark.parametrize("left", [0, 1, 255, 299])
+def test_a_log_that_was_cut_by_a_plain_delete_is_found_alone_refused_and_nothing_is_written(place: str, left: int) -> None:
+    filled(place, 300)
+    open_before = Ledger(place, producer="p")
+    tamper(place, "DELETE FROM entries WHERE seq >= ?", left)
+    said = f"the state was made from 300 entries, the log holds {left}: entries are missing at its end"
+    for _ in range(2):
+        assert said in str(verify(place).problem)
+        with pytest.raises(LedgerCorrupt, match=said):
+            Ledger(place, producer="p")
+        with pytest.raises(LedgerCorrupt, match=said):
+            open_before.append(StageEnded("after", 0.0))
+        with pytest.raises(LedgerCorrupt, match=said):
+            open_before.refresh()
+    assert looked_up(place, "SELECT size FROM cursor") == (300,)
+    open_before.close()
+    with Ledger(place, producer="p", mend=True) as ledger:
+        ledger.rebuild()
+        assert ledger.append(*[StageEnded("after", 0.0)] * 300)[0].seq == left
+    assert verify(place).whole
+
+
+def test_stored_roots_of_more_entries_than_there_are_are_found_and_refused(place: str) -> None:
+    filled(place, 600)
+    tamper(place, "DELETE FROM entries WHERE seq >= 400")
+    tamper(place, "UPDATE cursor SET size = 400")
+    said = "the stored tree hashes were made from 512 entries, the log holds 400"
+    assert said in str(verify(place).problem)
+    with pytest.raises(LedgerCorrupt, match=said):
+        Ledger(place, producer="p")
+
+
+def test_a_log_that_another_writes_to_is_never_taken_for_cut(place: str) -> None:
+    with Ledger(place, producer="p") as ledger, ThreadPoolExecutor(1) as other:
+        writing = other.submit(lambda: [ledger.append(*[StageEnded("s", 0.0)] * 100) for _ in range(40)])
+        while not writing.done():
+            assert verify(place).whole
+            with Ledger(place, producer="q") as second:
+                second.refresh()
+        writing.result()
+
+
+def test_the_state_is_compared_without_writing(place: str) -> None:
+    filled(place, 3)
+    with Ledger(place, producer="p") as ledger:
+        ledger.append(KeyIssued("k", "fl", "a", "public"))
+    assert state_differs(place) == []
+    tamper(place, "DELETE FROM state WHERE kind = 'key'")
+    assert [state_differs(place), state_differs(place)] == [["key"], ["key"]]
+    tamper(place, "UPDATE cursor SET version = 0")
+    assert state_differs(place) is None, "it is folded anew on opening"
 
 
 def test_two_entries_that_change_places_are_found_even_when_rehashed(place: str) -> None:

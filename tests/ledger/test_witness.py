@@ -54,6 +54,7 @@ def test_a_log_that_was_rewritten_cannot_be_added_to_the_checkpoints(place: str,
     before = path.read_text()
     assert [c.size for c in read_checkpoints(before, [SIGNER.verifier])] == [5, 8]
     tamper(place, "DELETE FROM entries WHERE seq = 7")
+    tamper(place, "UPDATE cursor SET size = 7")
     with pytest.raises(LedgerCorrupt, match="cut off or written anew"):
         add_checkpoint(path, witness.checkpoint(), SIGNER.verifier, witness)
     body = bytes(looked_up(place, "SELECT body FROM entries WHERE seq = 2")[0])  # type: ignore[arg-type]
@@ -84,6 +85,16 @@ def test_a_file_of_checkpoints_that_cannot_be_written_is_said_so(place: str, tmp
     for path in (tmp_path, tmp_path / "none" / "kept"):
         with pytest.raises(InputError, match="the checkpoints"):
             add_checkpoint(path, witness.checkpoint(), SIGNER.verifier, witness)
+    witness.close()
+
+
+def test_an_entry_that_was_changed_is_not_proven(place: str) -> None:
+    filled(place, 9)
+    witness = Witness(place, SIGNER)
+    assert witness.inclusion(4).seq == 4
+    tamper(place, "UPDATE entries SET body = (SELECT body FROM entries WHERE seq = 5) WHERE seq = 4")
+    with pytest.raises(LedgerCorrupt, match=r"entry 4 of .* was changed"):
+        witness.inclusion(4)
     witness.close()
 
 

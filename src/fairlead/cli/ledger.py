@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +15,9 @@ from fairlead.cli.query import query_command
 from fairlead.cli.transfer import export_command, import_command, sql_command
 from fairlead.gateway.serve import bind, serve
 from fairlead.ledger.checkpoint import Checkpoint, Signer, Verifier, apart, write_secret
-from fairlead.ledger.log import Ledger, read
-from fairlead.ledger.place import is_server
-from fairlead.ledger.verify import verify
+from fairlead.ledger.log import Ledger, read, rows
+from fairlead.ledger.place import is_server, open_store
+from fairlead.ledger.verify import proven, state_differs, verify
 from fairlead.ledger.witness import Consistency, Inclusion, Witness, add_checkpoint, create_app, kept_checkpoints
 from fairlead.personal.find import mask
 from fairlead.records.errors import InputError
@@ -39,7 +39,7 @@ State = Annotated[bool, typer.Option("--state", help="Fold the log, too, and com
 
 @app.command("verify")
 def verify_command(place: Place, checkpoints: Kept = None, verifier: Known = None, state: State = False) -> None:
-    """Recompute every hash. Exit status 1 when an entry was changed, dropped or moved."""
+    """Recompute every hash; nothing is written. Exit status 1 when an entry was changed, dropped or moved."""
     found = verify(place, _read(checkpoints, verifier))
     if found.problem is not None:
         print(f"{mask(place)}: NOT whole. {found.problem}")
@@ -48,10 +48,12 @@ def verify_command(place: Place, checkpoints: Kept = None, verifier: Known = Non
     if found.agreed:
         print(f"The checkpoints agree up to entry {found.agreed - 1}. What came after, only a later checkpoint can tell.")
     else:
-        print("Cut-off entries at the end, or a whole log put in its place, show only against a checkpoint kept elsewhere.")
+        print("A log that was cut or replaced with all that belongs to it shows only against a checkpoint kept elsewhere.")
     if state:
-        with Ledger(place, producer=_producer()) as ledger:
-            wrong = ledger.differences()
+        wrong = state_differs(place)
+        if wrong is None:
+            print("The stored state is of another version of Fairlead: it was not compared, and is folded anew on opening.")
+            return
         if wrong:
             print(f"The stored state is NOT what the log adds up to: {', '.join(wrong)}. One of the two was changed.")
             print(
@@ -67,23 +69,28 @@ def show_command(
     seq: Annotated[int, typer.Option(min=0, help="Sequence number of the first entry.")] = 0,
     n: Annotated[int, typer.Option("-n", min=1, help="How many entries.")] = 1,
 ) -> None:
-    """Print entries as JSON, one a line."""
-    entries = islice(read(place, seq), n)
-    if (first := next(entries, None)) is None:
+    """Print entries as they are stored, JSON, one a line."""
+    store, found = open_store(place, read_only=True), 0
+    for _, (_, body, *_) in islice(zip(read(place, seq), rows(store, seq), strict=False), n):
+        found += 1
+        print(body.decode())
+    store.close()
+    if not found:
         raise InputError(f"there is no entry {seq} in {mask(place)}; it holds {Witness(place).size()}, and they count from 0")
-    for entry in chain([first], entries):
-        print(msgspec.json.encode(entry).decode())
 
 
 @app.command("rebuild")
 def rebuild_command(place: Place) -> None:
     """Fold the log anew into the stored state, and compute the stored tree hashes anew. A log that was changed is refused."""
-    found = verify(place, roots=False)
-    if found.problem is not None:
-        print(f"{mask(place)}: NOT whole. {found.problem}")
+    entries = verify(place, roots=False)
+    if entries.problem is not None:
+        print(f"{mask(place)}: NOT whole. {entries.problem}")
         raise typer.Exit(1)
-    with Ledger(place, producer=_producer()) as ledger:
+    beside = verify(place).problem
+    with Ledger(place, producer=_producer(), mend=True) as ledger:
         ledger.rebuild()
+        if beside is not None:
+            print(f"{ledger.place}: was NOT whole. {beside}")
         print(f"{ledger.place}: the state was folded anew from {ledger.size} entries")
 
 
@@ -104,8 +111,9 @@ def checkpoint_command(
     key: KeyFile = None,
     add_to: Annotated[Path | None, typer.Option(help="File of checkpoints to add it to, out of the writer's reach.")] = None,
 ) -> None:
-    """Sign what the log is now. With --add-to only if the log can prove that it continues the last checkpoint there."""
+    """Prove the log whole, and sign what it is. With --add-to only if it can prove that it continues the last one there."""
     signer = _signer(key, place)
+    proven(place)
     witness = Witness(place, signer)
     note = witness.checkpoint()
     if add_to is not None:

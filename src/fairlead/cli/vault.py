@@ -16,7 +16,7 @@ from fairlead.ledger.keyring import Keyring, beside
 from fairlead.ledger.log import Ledger
 from fairlead.ledger.master import Master, open_master, write_new
 from fairlead.ledger.place import exists, is_server
-from fairlead.ledger.vault import Vault, forget_keys
+from fairlead.ledger.vault import Vault, forget_keys, holds_contents
 from fairlead.personal.find import mask
 from fairlead.policy.load import load
 from fairlead.records.errors import InputError
@@ -44,8 +44,10 @@ def read_command(
     master_key: Annotated[str | None, MASTER] = None,
 ) -> None:
     """Print what is kept, once the ledger says who read it and why."""
-    with opened(ledger, keys, needed(named_master(master_key, ledger, keys))) as vault:
-        print(vault.read(ref, by=impersonal("the reader", by), purpose=impersonal("the purpose", purpose)))
+    by, purpose = impersonal("the reader", by), impersonal("the purpose", purpose)
+    master = needed(named_master(master_key, ledger, keys))
+    with opened(ledger, _existing_keys(ledger, keys), master) as vault:
+        print(vault.read(ref, by=by, purpose=purpose))
 
 
 @app.command("expire")
@@ -106,9 +108,12 @@ def erase_command(
 
 @contextmanager
 def opened(ledger: str, keys: str | None, master: Master | None) -> Iterator[Vault]:
-    """The vault of a ledger that is there."""
-    with _log(ledger) as log, over(log, keys, master) as vault:
-        yield vault
+    """The vault of a ledger that is there. A key store is made only where nothing is kept and none was named."""
+    with _log(ledger) as log:
+        if keys is not None or holds_contents(log):
+            _existing_keys(ledger, keys)
+        with over(log, keys, master) as vault:
+            yield vault
 
 
 @contextmanager
@@ -140,5 +145,8 @@ def _log(ledger: str) -> Ledger:
 def _existing_keys(ledger: str, keys: str | None) -> str:
     place = keys or beside(ledger)
     if not exists(place):
-        raise InputError(f"there are no keys at {place}; name the key store with --keys")
+        raise InputError(
+            f"there are no keys at {place}; name the key store with --keys, restore it from a backup, or where contents are"
+            " kept whose keys are lost for good, give it up with `fairlead vault forget-keys`"
+        )
     return place

@@ -13,16 +13,18 @@ gone here and from the backups of this store.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from fairlead.ledger.master import KEY_BYTES, Master
 from fairlead.ledger.place import is_server, open_store
-from fairlead.ledger.sqlite import make_private
+from fairlead.ledger.sqlite import NoDatabase, make_private
 from fairlead.ledger.store import Connection
 from fairlead.records.canonical import canonical
-from fairlead.records.errors import ErasedError, InputError, MasterKeyError, VaultError
+from fairlead.records.errors import ErasedError, InputError, LedgerCorrupt, MasterKeyError, VaultError
 
 # BYTEA and DOUBLE PRECISION are PostgreSQL's words, which SQLite takes as well.
 _TABLES = (
@@ -41,6 +43,7 @@ _UNCLEAN = "UPDATE keyring SET unclean = unclean + 1"
 # A server keeps samples of what stands in a column, for its plans: wrapped keys that no deletion reaches.
 _NO_SAMPLES = "ALTER TABLE keys ALTER COLUMN wrapped SET STATISTICS 0"
 _OWN = -1
+_EPOCH = date(1970, 1, 1).toordinal()
 _MOST_KNOWN = 4_096
 
 
@@ -60,13 +63,14 @@ class Keyring:
         self.master = master
         if not is_server(place):
             _private(Path(place))
-        self._store = open_store(place)
+        with _said_of_keys(place):
+            self._store = open_store(place)
         self.place = self._store.place
         self._known: dict[bytes, bytes] = {}
         try:
             if self._store.version() is not None:
                 raise InputError(f"{self.place} is a ledger; its keys need a store of their own: name it with --keys")
-            with self._store.transaction() as db:
+            with _said_of_keys(place), self._store.transaction() as db:
                 for table in _TABLES:
                     db.do(table)
                 if db.one(_STATE) is None:
@@ -115,15 +119,18 @@ class Keyring:
         if row is None and make:
             row = self._made(account, day, self.master)
         if row is None:
-            gone = f"the key of {_about(account, day)} is gone"
+            gone = f"the key of {_named(account, day)} is gone"
             if account in self.erased():
                 raise ErasedError(f"{gone}: the account was erased")
-            raise VaultError(f"{gone}: its time was over, or it was never here")
+            raise VaultError(f"{gone}: its time was over, the key store was given up (`forget-keys`), or it was never here")
         return self._opened(account, day, row[0], bytes(row[1]), self.master)
 
     def holds(self, account: str, day: int) -> bool:
-        """Whether there is a key now, whatever this process remembers."""
-        with self._store.reading() as db:
+        """Whether there is a key now, whatever this process remembers, in the store that is there now.
+
+        Raises LedgerError when the store's file was removed or replaced.
+        """
+        with self._store.transaction() as db:
             return db.one(_KEY, account, day) is not None
 
     def erased(self) -> dict[str, str]:
@@ -213,7 +220,7 @@ class Keyring:
     def _opened(self, account: str, day: int, under: str, wrapped: bytes, master: Master) -> bytes:
         if under != master.id:
             raise MasterKeyError(
-                f"the key of {_about(account, day)} is under the master key {under}, not {master.id}; if a rotation was not"
+                f"the key of {_named(account, day)} is under the master key {under}, not {master.id}; if a rotation was not"
                 " finished, run `fairlead vault rotate` again"
             )
         known = self._known.get(wrapped)
@@ -248,6 +255,22 @@ def _state(db: Connection) -> tuple[str, str, int]:
 def _about(account: str, day: int) -> str:
     """Whose key it is, and of which day: what its wrapping is bound to."""
     return canonical([account, day]).decode()
+
+
+def _named(account: str, day: int) -> str:
+    """As a person reads it."""
+    return f"account {account}" if day == _OWN else f"account {account} of {date.fromordinal(_EPOCH + day)}"
+
+
+@contextmanager
+def _said_of_keys(place: str | Path) -> Iterator[None]:
+    """What a store says of a ledger that cannot be read is meant of the keys."""
+    try:
+        yield
+    except (LedgerCorrupt, NoDatabase) as error:
+        raise InputError(
+            f"{place} cannot be read as a key store: {error.__cause__}; restore it from a backup, or name another with --keys"
+        ) from error
 
 
 def _private(path: Path) -> None:

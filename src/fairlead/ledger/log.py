@@ -19,7 +19,7 @@ from fairlead.ledger import proof
 from fairlead.ledger.fold import State
 from fairlead.ledger.names import check_names
 from fairlead.ledger.place import open_store
-from fairlead.ledger.projection import Committed, Pending, current, differences, rebuild
+from fairlead.ledger.projection import Committed, Pending, current, cut, made_from, rebuild
 from fairlead.ledger.store import SCHEMA, CommitUnknown, Connection, Row, Store, StoreLost
 from fairlead.records.canonical import canonical
 from fairlead.records.entry import Entry, Payload
@@ -27,7 +27,7 @@ from fairlead.records.errors import LedgerCorrupt, LedgerError
 
 _HEAD = "SELECT seq, chain FROM entries ORDER BY seq DESC LIMIT 1"
 _FROM = "SELECT seq, body, leaf, chain FROM entries WHERE seq >= ? ORDER BY seq"
-_AT = "SELECT seq, body FROM entries WHERE seq = ?"
+_AT = "SELECT seq, body, leaf FROM entries WHERE seq = ?"
 _LEAVES = "SELECT leaf FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq"
 _ROOTS = "SELECT hash FROM roots WHERE level = ? AND position >= ? AND position < ? ORDER BY position"
 _INSERT = "INSERT INTO entries (seq, body, leaf, chain) VALUES (?, ?, ?, ?)"
@@ -60,16 +60,17 @@ class Ledger:
     `state` is what the log adds up to, as of the last commit that this process made or `refresh` saw.
     """
 
-    def __init__(self, place: str | Path, *, producer: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, place: str | Path, *, producer: str, clock: Callable[[], float] = time.time, mend: bool = False) -> None:
         """Open for writing, making or migrating the tables when they are not there or old.
 
-        `place` is a file, or the URL of a PostgreSQL database. Raises LedgerError when it cannot be opened.
+        `place` is a file, or the URL of a PostgreSQL database. Raises LedgerError when it cannot be opened,
+        LedgerCorrupt when entries are missing at its end. With `mend` it is opened all the same, to be rebuilt.
         """
         self.producer, self._clock = producer, clock
         self._store = open_store(place)
         self.place = self._store.place  # without a password
         try:
-            self._prepare()
+            self._prepare(mend)
         except BaseException:
             self._store.close()
             raise
@@ -130,9 +131,11 @@ class Ledger:
         return self._store
 
     def refresh(self) -> int:
-        """Take in what other processes appended; returns the size of the log."""
+        """Take in what other processes appended; returns the size of the log. Raises LedgerCorrupt when entries are gone."""
         with self._mutex, self._store.reading() as db:
             size, _ = _head(db)
+            if problem := cut({"state": self._size}, size):
+                raise LedgerCorrupt(f"{self.place}: {problem}")
             self._at(size)
         return size
 
@@ -141,16 +144,12 @@ class Ledger:
         return _decoded(self._store, start)
 
     def entry(self, seq: int) -> Entry:
-        """One entry. Raises LedgerError when there is none."""
+        """One entry. Raises LedgerError when there is none, LedgerCorrupt when it was changed."""
         with self._store.reading() as db:
             row = db.one(_AT, seq)
         if row is None:
             raise LedgerError(f"there is no entry {seq} in {self.place}; the last is {self._size - 1}")
         return _decode(self.place, *row)
-
-    def differences(self) -> list[str]:
-        """The kinds of rows in which the stored state is not what the log adds up to. Holds the whole state in memory."""
-        return differences(self._store, self.entries())
 
     def rebuild(self) -> None:
         """Fold the whole log anew into the stored state, and store the roots of its tree anew."""
@@ -174,15 +173,23 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _prepare(self) -> None:
+    def _prepare(self, mend: bool) -> None:
         if self._store.version() != SCHEMA:
             self._store.migrate()
+        if mend:
+            return
         with self._store.reading() as db:
-            if current(db, _head(db)[0]):
+            size = _head(db)[0]
+            if current(db, size) and not cut(made_from(db), size):
                 return
-        with self._store.transaction() as db:
-            if not current(db, size := _head(db)[0]):
+        with self._store.transaction() as db:  # nobody else writes: what was read is of one moment
+            self._refuse_cut(db, size := _head(db)[0])
+            if not current(db, size):
                 rebuild(db, _decoded(self._store, 0), size)
+
+    def _refuse_cut(self, db: Connection, size: int) -> None:
+        if problem := cut(made_from(db), size):
+            raise LedgerCorrupt(f"{self.place}: {problem}")
 
     def _at(self, size: int) -> None:
         """Forget what was known of the state when the log is not as this process left it."""
@@ -212,6 +219,8 @@ class Ledger:
             try:
                 with self._store.transaction() as db:
                     size, head = _head(db)
+                    if size != self._size:  # another process wrote
+                        self._refuse_cut(db, size)
                     self._at(size)
                     if doubtful is not None and doubtful.is_in(db):
                         return doubtful.results  # the commit had happened
@@ -303,7 +312,7 @@ class _Batch:
 
     def is_in(self, db: Connection) -> bool:
         """Whether the log holds this batch: asked when its commit was left in doubt."""
-        return not self._rows or db.one(_AT, self._rows[-1][0]) == self._rows[-1][:2]
+        return not self._rows or db.one(_AT, self._rows[-1][0]) == self._rows[-1][:3]
 
     def _add(self, seq: int, body: bytes) -> None:
         leaf = proof.leaf(body)
@@ -328,7 +337,7 @@ def stored_roots(db: Connection) -> proof.Roots:
 def read(place: str | Path, start: int = 0) -> Iterator[Entry]:
     """Entries of a log from sequence number `start` on, in order, in constant memory.
 
-    Raises InputError when there is no such log, LedgerCorrupt when an entry cannot be read.
+    Raises InputError when there is no such log, LedgerCorrupt at an entry that was changed or cannot be read.
     """
     store = open_store(place, read_only=True)
     try:
@@ -365,10 +374,16 @@ def _head(db: Connection) -> tuple[int, bytes]:
 
 
 def _decoded(store: Store, start: int) -> Iterator[Entry]:
-    for seq, body, *_ in rows(store, start):
-        yield _decode(store.place, seq, body)
+    head = None if start else proof.START
+    for seq, body, leaf, chain in rows(store, start):
+        entry = _decode(store.place, seq, body, leaf)
+        if head is not None and proof.link(head, leaf) != chain:
+            raise LedgerCorrupt(f"entry {seq} of {store.place} or one before it was replaced or removed; {_VERIFY}")
+        yield entry
+        head = chain
 
 
+_VERIFY = "run `fairlead ledger verify`"
 #: What to do about an entry that cannot be read. Its hashes may fit, so `verify` alone can call the log whole.
 UNREADABLE = (
     "if `fairlead ledger verify` calls the log whole, a later version of Fairlead wrote it, or somebody wrote the log anew with"
@@ -376,7 +391,15 @@ UNREADABLE = (
 )
 
 
-def _decode(place: str, seq: int, body: bytes) -> Entry:
+def hashed(place: str, seq: int, body: bytes, leaf: bytes) -> bytes:
+    """The body of an entry that fits its leaf hash. Raises LedgerCorrupt for any other."""
+    if not isinstance(body, bytes) or proof.leaf(body) != leaf:
+        raise LedgerCorrupt(f"entry {seq} of {place} was changed: its bytes do not match its leaf hash; {_VERIFY}")
+    return body
+
+
+def _decode(place: str, seq: int, body: bytes, leaf: bytes) -> Entry:
+    hashed(place, seq, body, leaf)
     try:
         return _DECODER.decode(body)
     except msgspec.MsgspecError as error:

@@ -33,7 +33,9 @@ _UNEXPIRED = (
 _ADD_EVENT = "INSERT INTO history (account, action, time, seq, n, rule, points, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _DROP_EVENTS = "DELETE FROM history WHERE account = ? AND seq = ? RETURNING points"
 _CURSOR = "SELECT size, version FROM cursor"
+_TOPS = "SELECT level, MAX(position) FROM roots GROUP BY level"
 _MOVE = "UPDATE cursor SET size = ?, version = ?"
+WITHOUT_STATE = (None, "0001")  # tables as version 0.1.0 left them, before they are opened for writing
 _MOST_KEPT = 50_000  # rows in memory; beyond, they are looked up again
 
 _DECODERS = {kind: msgspec.json.Decoder(kind) for kind in KINDS.values()}
@@ -176,6 +178,27 @@ def current(db: Connection, size: int) -> bool:
     return db.one(_CURSOR) == (size, VERSION)
 
 
+def made_from(db: Connection) -> dict[str, int]:
+    """From how many entries, at least, what is stored beside them was made."""
+    found = db.one(_CURSOR)
+    trees = [top + 1 << level for level, top in db.all(_TOPS)]
+    return {"state": found[0] if found else 0, "stored tree hashes": max(trees, default=0)}
+
+
+def cut(made: dict[str, int], size: int) -> str | None:
+    """What is wrong with a log of `size` entries when more was made from it; `made` is of no later a moment than `size`.
+
+    All of it moves in the commit that appends, so it is ahead only where somebody removed entries behind the log's back.
+    """
+    for what, n in made.items():
+        if n > size:
+            return (
+                f"the {what} {'was' if what == 'state' else 'were'} made from {n} entries, the log holds {size}: entries are"
+                " missing at its end; restore a copy, or run `fairlead ledger rebuild` once you understand why"
+            )
+    return None
+
+
 def rebuild(db: Connection, entries: Iterator[Entry], size: int) -> None:
     """Fold the whole log anew into the database."""
     db.do("DELETE FROM state")
@@ -188,6 +211,15 @@ def rebuild(db: Connection, entries: Iterator[Entry], size: int) -> None:
             pending.write(done)
             pending.changes.clear()
     pending.write(size)
+
+
+def comparable(store: Store) -> tuple[int, int] | None:
+    """Where the stored rows stand, None when another version of the fold made them, or none did."""
+    if store.version() in WITHOUT_STATE:
+        return None
+    with store.reading() as db:
+        size, version = db.one(_CURSOR) or (0, 0)
+    return (size, version) if version == VERSION else None
 
 
 def differences(store: Store, entries: Iterable[Entry]) -> list[str]:

@@ -30,6 +30,10 @@ _CHECKPOINT_AFTER = 1_000  # pages in the write-ahead log, about
 _READING_PAUSE_MS = 5_000  # a reader waits only while another recovers the file
 
 
+class NoDatabase(InputError):
+    """The file is something else altogether."""
+
+
 class _Database:
     """One connection, reduced to `store.Connection`."""
 
@@ -223,6 +227,10 @@ class SqliteStore:
         except (sqlite3.ProgrammingError, OSError) as error:
             raise LedgerError(f"cannot {verb} {self._path}: {error}; this says nothing about its entries") from error
         except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_NOTADB:
+                raise NoDatabase(
+                    f"{self._path} is no ledger, and no database at all; name another file, or restore a copy"
+                ) from error
             raise LedgerCorrupt(
                 f"{self._path} cannot be read as a ledger: {error}; name another file, or restore a copy"
             ) from error

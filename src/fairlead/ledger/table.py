@@ -69,7 +69,10 @@ def write_parquet(bodies: Iterable[bytes], out: Path) -> None:
     Raises as `transfer.new_file`.
     """
     with new_file(out) as part, TemporaryDirectory(prefix="fairlead-") as folder, _filled(bodies, Path(folder)) as db:
-        db.execute("COPY (SELECT * EXCLUDE (account) FROM log) TO ? (FORMAT parquet, COMPRESSION zstd)", [str(part)])
+        db.execute(
+            "COPY (SELECT * EXCLUDE (account) FROM log) TO ? (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)",
+            [str(part)],
+        )
 
 
 def read_parquet(path: Path) -> Iterator[bytes]:
@@ -111,7 +114,8 @@ def _answers(folder: Path, sql: str) -> Iterator[dict[str, Any]]:
                     values = (as_is if of is None or as_is is None else of(as_is) for as_is, of in zip(row, read, strict=True))
                     yield dict(zip(names, values, strict=True))
         except duckdb.Error as error:
-            raise InputError(f"cannot be answered: {_said(error)}") from error
+            hint = "; for a moment ask for make_timestamp((time * 1e6)::BIGINT), in UTC" if "pytz" in str(error) else ""
+            raise InputError(f"cannot be answered: {_said(error)}{hint}") from error
 
 
 def _one_select(sql: str) -> None:

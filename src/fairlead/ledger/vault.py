@@ -64,13 +64,12 @@ class Vault:
         self._ledger, self._keyring, self._clock = ledger, keyring, clock
         with ledger.store.reading() as db:
             first = db.one("SELECT leaf FROM entries WHERE seq = 0")
-            holds = db.one("SELECT 1 FROM contents LIMIT 1") is not None
-        keyring.belong(bytes(first[0]).hex() if first else "", holds=holds)
+        keyring.belong(bytes(first[0]).hex() if first else "", holds=holds_contents(ledger))
         logged, destroyed = {account for account, _ in ledger.state.rows.each(Erased)}, keyring.erased()
-        if missing := logged - destroyed.keys():
-            keyring.erase(sorted(missing), "restored")
-        for account in sorted(destroyed.keys() - logged):
-            self._record(account, destroyed[account])
+        missing, unlogged = sorted(logged - destroyed.keys()), sorted(destroyed.keys() - logged)
+        # What opening finished, by account, until an erasure is asked that tells of it.
+        self._keys = keyring.erase(missing, "restored") if missing else {}
+        self._contents = {account: self._record(account, destroyed[account])[0] for account in unlogged}
 
     def put(self, account: str, text: str, rules: Sequence[str] = ()) -> str:
         """Keep a text of the account, because of these rules (none: only for re-judging). The reference, once it is on disk.
@@ -134,6 +133,7 @@ class Vault:
     def erase(self, accounts: Iterable[str], by: str) -> list[Erasure]:
         """Destroy the keys of the accounts, remove their contents, and say so in the log. Again, it changes nothing.
 
+        What was destroyed when the vault was opened, to finish an erasure, is counted with it.
         Raises InputError when nobody is named, LedgerLocked when a reader keeps old pages in use: to be asked again then.
         """
         named = list(dict.fromkeys(accounts))
@@ -143,7 +143,8 @@ class Vault:
         erasures = []
         for account in named:
             contents, erased = self._record(account, by)
-            erasures.append(Erasure(account, keys[account], contents, erased.datasets, erased.models))
+            destroyed, removed = keys[account] + self._keys.pop(account, 0), contents + self._contents.pop(account, 0)
+            erasures.append(Erasure(account, destroyed, removed, erased.datasets, erased.models))
         self._ledger.store.scrub("contents", rewrite=False)
         return erasures
 
@@ -190,6 +191,12 @@ class Vault:
 
         self._ledger.compose(compose)
         return removed, erased
+
+
+def holds_contents(ledger: Ledger) -> bool:
+    """Whether anything is kept beside the log."""
+    with ledger.store.reading() as db:
+        return db.one("SELECT 1 FROM contents LIMIT 1") is not None
 
 
 def forget_keys(ledger: Ledger, keyring: Keyring, by: str) -> int:

@@ -9,13 +9,13 @@ import msgspec
 from msgspec import Struct
 
 from fairlead.ledger.checkpoint import Checkpoint
-from fairlead.ledger.log import rows, stored_roots
+from fairlead.ledger.log import read, rows, stored_roots
 from fairlead.ledger.place import open_store
+from fairlead.ledger.projection import WITHOUT_STATE, comparable, cut, differences, made_from
 from fairlead.ledger.proof import START, Tree, leaf, link
 from fairlead.ledger.store import Store
-from fairlead.records.errors import LedgerCorrupt
+from fairlead.records.errors import LedgerCorrupt, LedgerLocked
 
-_WITHOUT_ROOTS = (None, "0001")  # a log of version 0.1.0, before it is opened for writing
 _ROOT = "SELECT hash FROM roots WHERE level = ? AND position = ?"
 _LAST = "SELECT seq FROM entries ORDER BY seq DESC LIMIT 1"
 _CHAIN = "SELECT chain FROM entries WHERE seq = ?"
@@ -42,10 +42,10 @@ class Verification(Struct, frozen=True):
 def verify(place: str | Path, checkpoints: Sequence[Checkpoint] = (), *, roots: bool = True) -> Verification:
     """Walk the log once. `checkpoints` were kept where whoever can write the log cannot.
 
-    Alone it proves that no entry was changed, dropped from the middle or moved by somebody who did not compute all later hashes
-    anew. Whether entries were cut off the end, or the log was written anew from some point, only checkpoints tell: it is then
-    located between the last that agrees and the first that does not. Without `roots` the stored tree hashes, which
-    can be computed anew, are not looked at. Raises InputError when there is no log.
+    Alone it proves that no entry was changed, dropped or moved by somebody who did nothing about hashes and state. Whether the
+    log was cut or written anew with all that belongs to it, only checkpoints tell: it is then located between the last that
+    agrees and the first that does not. Without `roots` the stored tree hashes and the size of the state, which can be made
+    anew, are not looked at. Nothing is written. Raises InputError when there is no log.
     """
     store = open_store(place, read_only=True)
     try:
@@ -65,8 +65,26 @@ def proven(place: str | Path, last: int | None = None) -> Verification:
     finally:
         store.close()
     if found.problem is not None:
-        raise LedgerCorrupt(f"{place} is not whole: {found.problem}; restore a copy, or name another file")
+        raise LedgerCorrupt(f"{store.place} is not whole: {found.problem}; restore a copy, or name another file")
     return found
+
+
+def state_differs(place: str | Path) -> list[str] | None:
+    """The kinds of rows in which the stored state is not the log's fold; None when another version of the fold made it.
+
+    Nothing is written. Holds the whole state in memory. Raises LedgerLocked when somebody writes meanwhile.
+    """
+    store = open_store(place, read_only=True)
+    try:
+        before = comparable(store)
+        if before is None:
+            return None
+        wrong = differences(store, read(place))
+        if wrong and comparable(store) != before:
+            raise LedgerLocked(f"somebody wrote to {store.place} while its state was compared; ask again when nobody does")
+        return wrong
+    finally:
+        store.close()
 
 
 def _end(store: Store, last: int) -> _Walk:
@@ -83,7 +101,8 @@ def _end(store: Store, last: int) -> _Walk:
 
 def _walk(store: Store, walk: _Walk, roots: bool = True) -> Verification:
     try:
-        roots = roots and store.version() not in _WITHOUT_ROOTS
+        roots = roots and store.version() not in WITHOUT_STATE
+        made = _made_from(store) if roots else {}  # before the walk: the log may grow meanwhile
         for seq, body, leaf_hash, chain in rows(store, walk.size or _FIRST):
             if walk.disagrees():
                 break
@@ -103,7 +122,12 @@ def _walk(store: Store, walk: _Walk, roots: bool = True) -> Verification:
             f"a checkpoint knows {last} entries, the log holds {walk.size}: some were cut off the end, or it was written anew"
             f" from entry {walk.agreed} on"
         )
-    return walk.found(None)
+    return walk.found(cut(made, walk.size))
+
+
+def _made_from(store: Store) -> dict[str, int]:
+    with store.reading() as db:
+        return made_from(db)
 
 
 def _roots_wrong(store: Store, roots: Sequence[tuple[int, int, bytes]]) -> str | None:

@@ -19,11 +19,12 @@ from starlette.routing import Route
 
 from fairlead.ledger import proof
 from fairlead.ledger.checkpoint import Checkpoint, Signer, Verifier, read_checkpoints
-from fairlead.ledger.log import stored_roots
+from fairlead.ledger.log import hashed, stored_roots
 from fairlead.ledger.place import open_store
 from fairlead.ledger.store import Store
 from fairlead.records.errors import InputError, LedgerCorrupt, LedgerError
 
+_BODY = "SELECT body FROM entries WHERE seq = ?"
 _SIZE = "SELECT seq FROM entries ORDER BY seq DESC LIMIT 1"
 
 T = TypeVar("T")
@@ -80,14 +81,21 @@ class Witness:
         return self._signer.sign(Checkpoint(self._signer.verifier.name, size, root).text())
 
     def inclusion(self, seq: int, size: int | None = None) -> Inclusion:
-        """The proof that entry `seq` is in the log of `size` entries, by default of all. Raises InputError."""
+        """The proof that entry `seq` is in the log of `size` entries, by default of all. The entry is hashed anew.
+
+        Raises InputError, and LedgerCorrupt for an entry that was changed.
+        """
         whole = self._within(size)
 
         def made(roots: proof.Roots) -> Inclusion:
             path = proof.inclusion(seq, whole, roots)
             return Inclusion(seq, whole, roots(0, seq, 1)[0], tuple(path))
 
-        return self._from_roots(made)
+        shown = self._from_roots(made)
+        with self._store.reading() as db:
+            row = db.one(_BODY, seq)
+        hashed(self._store.place, seq, row[0] if row else b"", shown.leaf)
+        return shown
 
     def consistency(self, first: int, second: int | None = None) -> Consistency:
         """The proof that the log of `second` entries, by default of all, continues that of `first`. Raises InputError."""
