@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fairlead.judge.cascade import Judge
 from fairlead.judge.encoder import Encoder
 from fairlead.judge.heads import Heads
-from fairlead.policy.core import CORE, ENCODER, HEADS
+from fairlead.policy.core import CORE, ENCODER, HEADS, named_heads
 from fairlead.policy.load import load
 from fairlead.records.conversation import Conversation
 from fairlead.records.verdict import Outcome
@@ -30,6 +32,14 @@ def test_the_heads_name_their_sources_and_no_evaluation_set_is_among_them() -> N
     sources = Heads.load(HEADS).card.sources
     assert {name.partition(":")[0] for name in sources} == {"corpus", "policy", "public"}
     assert "public:presidio_pii" not in sources and not any("lookalike" in name or "heldout" in name for name in sources)
+
+
+def test_the_word_core_names_what_ships_and_a_folder_of_that_name_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert named_heads(Path("core"), None) == (HEADS, ENCODER)
+    assert named_heads(Path("mine"), None) == (Path("mine"), None) and named_heads(None, None) == (None, None)
+    (tmp_path / "core").mkdir()
+    assert named_heads(Path("core"), None) == (Path("core"), None)
 
 
 def test_what_ships_is_small() -> None:

@@ -40,7 +40,7 @@ def backtest_command(
     rejudge: Annotated[
         bool, typer.Option("--rejudge", help="Judge stored content anew in place of the recorded signals.")
     ] = False,
-    heads: Annotated[Path | None, typer.Option(help="With --rejudge: folder of the judge's heads.")] = None,
+    heads: Annotated[Path | None, typer.Option(help="With --rejudge: folder of the judge's heads, or `core`.")] = None,
     encoder: Annotated[Path | None, typer.Option(help="With --rejudge: folder of the judge's encoder.")] = None,
     keys: Annotated[str | None, KEYS] = None,
     master_key: Annotated[str | None, MASTER] = None,

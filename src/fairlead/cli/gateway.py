@@ -36,7 +36,7 @@ def gateway(
     policy: Annotated[Path, typer.Option(help="The policy file.")],
     ledger: Annotated[str, typer.Option(help="The ledger: a file, made when it is not there, or a PostgreSQL URL.")],
     upstream: Annotated[str, typer.Option(help="Base URL of an OpenAI-compatible server; its key in FAIRLEAD_UPSTREAM_KEY.")],
-    heads: Annotated[Path | None, typer.Option(help="Folder of the judge's heads; without it only signatures decide.")] = None,
+    heads: Annotated[Path | None, typer.Option(help="Folder of the judge's heads, or `core`: those that ship.")] = None,
     encoder: Annotated[Path | None, typer.Option(help="Folder of the judge's encoder.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8080,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that the model's server may take.")] = 60.0,

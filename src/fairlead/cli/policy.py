@@ -113,7 +113,7 @@ def diff_command(
 @app.command("test")
 def test_command(
     file: File = CORE,
-    heads: Annotated[Path | None, typer.Option(help="Folder of the judge's heads; without it only signatures decide.")] = None,
+    heads: Annotated[Path | None, typer.Option(help="Folder of the judge's heads, or `core`: those that ship.")] = None,
     encoder: Annotated[Path | None, typer.Option(help="Folder of the judge's encoder.")] = None,
     reasoner: reasoning.Url = None,
     reasoner_model: reasoning.Model = "",

@@ -30,6 +30,7 @@ from fairlead.judge.personal_data import PersonalData
 from fairlead.judge.refusal import refuses
 from fairlead.judge.signatures import Signatures
 from fairlead.judge.views import MAX_CHARACTERS, View, views
+from fairlead.policy.core import named_heads
 from fairlead.policy.document import Policy, Rule, Surface
 from fairlead.policy.evaluator import by_score
 from fairlead.records.conversation import Conversation
@@ -76,7 +77,11 @@ class Judge:
 
     @classmethod
     def load(cls, policy: Policy, heads: Path | None, encoder: Path | None) -> Judge:
-        """The judge from the folders that training wrote. Raises JudgeError when one that is named is not whole."""
+        """The judge from the folders that training wrote, or with heads `core` from those that ship.
+
+        Raises JudgeError when one that is named is not whole.
+        """
+        heads, encoder = named_heads(heads, encoder)
         return cls(policy, Heads.load(heads) if heads else None, Encoder.load(encoder) if encoder else None)
 
     def judge(self, conversation: Conversation, surface: Surface = "prompt") -> Verdict:
