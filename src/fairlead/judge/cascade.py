@@ -16,11 +16,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from fairlead import __version__
 from fairlead.judge.encoder import Encoder
@@ -42,7 +40,6 @@ _STEP = 900
 NGRAMS, EMBEDDINGS = "ngrams", "embeddings"  # the stages of the heads
 # Scores are rounded before any threshold, so that a back-test decides on just what the ledger holds.
 _DIGITS = 4
-_MOST_KNOWN = 64  # sets of open rules: one for each surface, and more where signatures decide some
 _OVERLAP = 20  # characters, so that a word at the cut is whole in one of the halves
 assert 2 * _WINDOW <= MOST_CHARACTERS  # in lower case a character can become two
 
@@ -71,7 +68,12 @@ class Judge:
             for column, head in enumerate(cards)
             if (head.alone or self._encoder) and meanings.get(head.rule) == head.meaning
         }
-        self._known: dict[tuple[str, ...], _Headed] = {}
+        # Below and above these scores n-grams decide alone: outside the head's band, and where the rule calls it decided.
+        self._low, self._high = heads.bands.copy() if heads else np.empty((2, 0))
+        for rule in self._rules:
+            if rule.detect and (column := self._columns.get(rule.id)) is not None:
+                self._low[column] = min(self._low[column], rule.detect.review)
+                self._high[column] = max(self._high[column], rule.detect.block)
         only = "" if self._encoder else "-ngrams"
         self.producer = f"judge/{__version__}{only}/{heads.digest[:12] if heads else 'no-heads'}"
 
@@ -90,9 +92,10 @@ class Judge:
         clock = _Clock()
         try:
             with clock("views"):
+                said = {message.content for message in conversation.messages}
                 readings = [
-                    _Reading(view, len(text) > MAX_CHARACTERS, surface != "prompt" and number > 0)
-                    for number, text in enumerate(texts(conversation, surface))
+                    _Reading(view, len(text) > MAX_CHARACTERS, surface != "prompt" and text not in said)
+                    for text in texts(conversation, surface)
                     for view in views(text)
                 ]
             return Verdict(self._assess(rules, readings, clock), self.producer, took=clock.took)
@@ -112,7 +115,7 @@ class Judge:
             found = self._signed(readings)
         cut = any(reading.cut for reading in readings)
         open_rules = [rule for rule in rules if rule.id not in found]
-        scored = self._scored(self._headed(tuple(open_rules)), readings, clock)
+        scored = self._scored([rule.id for rule in open_rules if rule.id in self._columns], readings, clock)
         found |= {rule.id: _by_score(rule, scored.get(rule.id), cut) for rule in open_rules}
         return tuple(found[rule.id] for rule in rules)
 
@@ -130,13 +133,15 @@ class Judge:
     def _cited(self, rule: str, stage: str, view: str, evidence: str) -> RuleVerdict:
         return RuleVerdict(rule, self._digests[rule], Outcome.VIOLATES, 1.0, stage, view, evidence)
 
-    def _scored(self, headed: _Headed, readings: Sequence[_Reading], clock: _Clock) -> dict[str, _Score]:
+    def _scored(self, rules: Sequence[str], readings: Sequence[_Reading], clock: _Clock) -> dict[str, _Score]:
         """The highest score of each rule that has a head, over all views and windows.
 
         N-grams look at every window; the encoder only at those where they left a rule open.
         """
-        if not headed.rules or self._heads is None:
+        if not rules or self._heads is None:
             return {}
+        columns = [self._columns[rule] for rule in rules]
+        low, high = self._low[columns], self._high[columns]
         pieces: dict[str, str] = {}  # each window once, under the first view that shows it
         for reading in readings:
             for window in windows(reading.view.text):
@@ -145,8 +150,8 @@ class Judge:
         unsure: dict[str, str] = {}
         with clock(NGRAMS):
             for piece, view in pieces.items():
-                scores = self._heads.first(self._heads.logits(piece))[headed.columns]
-                if self._encoder is not None and not ((scores < headed.low) | (scores > headed.high)).all():
+                scores = self._heads.first(self._heads.logits(piece))[columns]
+                if self._encoder is not None and not ((scores < low) | (scores > high)).all():
                     unsure[piece] = view
                 else:
                     found.append((scores, view, NGRAMS))
@@ -155,28 +160,13 @@ class Judge:
                 for piece, view in unsure.items():
                     for part in self._fitting(piece):
                         scores = self._heads.second(self._heads.logits(part), self._encoder.encode([part])[0])
-                        found.append((scores[headed.columns], view, EMBEDDINGS))
+                        found.append((scores[columns], view, EMBEDDINGS))
         values = np.stack([scores for scores, _, _ in found])
         best = values.argmax(axis=0)  # a NaN before all
         return {
             rule: _Score(round(float(values[at, index]), _DIGITS), *found[at][1:])
-            for index, (rule, at) in enumerate(zip(headed.rules, best.tolist(), strict=True))
+            for index, (rule, at) in enumerate(zip(rules, best.tolist(), strict=True))
         }
-
-    def _headed(self, rules: tuple[Rule, ...]) -> _Headed:
-        """Those of the rules that have a head, and between which scores n-grams may not decide: the rule's band, and what
-        the rule calls open."""
-        names = tuple(rule.id for rule in rules)
-        if names not in self._known:
-            mine = [rule for rule in rules if rule.id in self._columns]
-            columns = np.array([self._columns[rule.id] for rule in mine], dtype=np.intp)
-            low, high = self._heads.bands[:, columns] if self._heads else np.empty((2, 0))
-            review, block = np.array([(rule.detect.review, rule.detect.block) for rule in mine if rule.detect]).reshape(-1, 2).T
-            bounds = np.minimum(low, review), np.maximum(high, block)
-            if len(self._known) > _MOST_KNOWN:
-                self._known = {}
-            self._known = {**self._known, names: _Headed(tuple(rule.id for rule in mine), columns, *bounds)}
-        return self._known[names]
 
     def _fitting(self, window: str) -> list[str]:
         """The window, halved until the encoder sees all of each piece: what it cannot see must not hide anything."""
@@ -191,15 +181,6 @@ class _Reading(Struct, frozen=True):
     view: View
     cut: bool  # the text went on beyond what was read
     asked: bool  # an answer together with its question: a datum in it may be the user's own
-
-
-class _Headed(NamedTuple):
-    """Rules that have a head: their columns, and the scores of n-grams below and above which these decide alone."""
-
-    rules: tuple[str, ...]
-    columns: NDArray[np.intp]
-    low: Floats
-    high: Floats
 
 
 class _Score(Struct, frozen=True):

@@ -52,13 +52,12 @@ _FEWEST_DEVIATIONS = 0.5
 class Training(NamedTuple):
     """What came of it: the heads, the examples that were learnt from, and how each scores [n, heads] where it was left out.
 
-    `first` and `second` are the stages' probabilities: calibrated for all, from logits of a fit that saw nothing of its fold.
+    `scores` are the last stage's probabilities: calibrated for all, from logits of a fit that saw nothing of its fold.
     """
 
     heads: Heads
     examples: list[Example]
-    first: Floats
-    second: Floats
+    scores: Floats
 
 
 def train(policy: Policy, examples: Sequence[Example], encoder: Encoder | None, seed: int) -> Heads:
@@ -78,8 +77,7 @@ def training(
     data = training_set(policy, examples)
     rules, left_out = _learnable(policy, data)
     if not rules:
-        nothing = np.zeros((len(data), 0))
-        return Training(_empty(data, left_out, encoder, seed), data, nothing, nothing)
+        return Training(_empty(data, left_out, encoder, seed), data, np.zeros((len(data), 0)))
     texts = [example.text[:_LONGEST] for example in data]
     targets = Targets.of(data, [rule.id for rule in rules]).with_any()
     if whole_sources is None:
@@ -117,8 +115,8 @@ def training(
         kept.append(column)
     card = replace(_empty(data, left_out, encoder, seed).card, heads=tuple(heads))
     columns = [*kept, -1]
-    scores = [calibrated(found[:, columns], platt[stage][:, kept]) for stage, found in enumerate((logits[GRAMS], logits[-1]))]
-    return Training(Heads(card, _stack(parts, sparse, platt, kept)), data, *scores)
+    scores = calibrated(logits[-1][:, columns], platt[-1][:, kept])
+    return Training(Heads(card, _stack(parts, sparse, platt, kept)), data, scores)
 
 
 def _learnable(policy: Policy, data: Sequence[Example]) -> tuple[list[Rule], dict[str, str]]:
