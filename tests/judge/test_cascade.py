@@ -312,3 +312,14 @@ def test_personal_data_in_an_answer_violates_the_rule_that_names_its_kind_but_no
     assert (found.outcome, found.stage, found.evidence) == (Outcome.VIOLATES, "personal", "personal data: email")
     for answer in ("It is on its way.", " "):
         assert judge.judge(asked.answered(answer), "response").rules[0].stage != "personal"
+
+
+def test_the_encoder_is_given_only_what_it_sees_whole(full_heads: Heads, encoder_folder: Path) -> None:
+    class Strict(Encoder):
+        def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            assert all(self.fits(text) for text in texts)
+            return super().encode(texts)
+
+    judge = Judge(ALONE, _banded(full_heads, (0.0, 1.0)), Strict.load(encoder_folder))
+    found = judge.judge(Conversation.of("漢字" * 400))
+    assert found.error is None and "embeddings" in found.took
