@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judge_toys import LOCKS, TOY, policy_of, rule
 from msgspec import structs
+from numpy.typing import NDArray
 
 from fairlead.encodings.encoding import ENCODINGS, Encoding
 from fairlead.judge import encoder as encoder_module
